@@ -1,0 +1,96 @@
+"""Who may do what here: the grants that the device has verified, what was revoked, and the decision.
+
+The decision itself is admit_protocol.rule's, the same code that answers `admit why` on the host. This file knows which
+grant speaks for whom, and keeps verified grants so that a repeat visit costs no signature check.
+"""
+
+from admit_protocol import bundle, cbor, grant, rule
+from admit_protocol.errors import Replayed, Untrusted
+
+MAX_GRANTS = 32
+_INDEX = "grants"
+_POLICY = "policy"
+
+
+class Access:
+    """The device's verified grants and its policy (epoch and revocations)."""
+
+    def __init__(self, storage, clock, identity, suite):
+        self._storage = storage
+        self._clock = clock
+        self._identity = identity
+        self._suite = suite
+        self.epoch = 0
+        self.revoked = ()
+        self._load_policy()
+
+    def find(self, kid):
+        """The verified grant that `kid` (8 bytes) names, or None."""
+        data = self._storage.read(_name(kid))
+        return grant.parse(data) if data else None
+
+    def verify(self, data):
+        """A grant that the peer sent by value: parsed, and its signature and site checked against our anchor.
+
+        Whether it counts on this device and at this moment is for `decide`, which can say why under encryption.
+        """
+        candidate = grant.parse(data)
+        grant.verify_issuer(candidate, self._identity.anchor.sign_public, self._identity.anchor.site_id, self._suite)
+        return candidate
+
+    def remember(self, verified):
+        """Keep a verified grant whose holder has proven the key. The one kept longest makes room."""
+        if self._storage.read(_name(verified.kid)):
+            return
+        kids = self._index()
+        self._storage.write(_name(verified.kid), verified.data)
+        for forgotten in kids[: len(kids) + 1 - MAX_GRANTS]:
+            self._storage.remove(_name(forgotten))
+        self._storage.write(_INDEX, cbor.encode(kids[-(MAX_GRANTS - 1) :] + [verified.kid]))
+
+    def decide_standing(self, subject):
+        """Whether this subject's grant counts here and now, whatever it allows: a rule.Decision."""
+        try:
+            subject.check(self._identity.device_id, self._clock.now(), self.revoked)
+        except Untrusted as error:
+            return rule.Decision(False, error.reason, None, error.detail)
+        return rule.Decision(True, "grant-counts", None, "")
+
+    def decide(self, subject, method, path, arguments=None):
+        """The decision on one request (method: AIF bit): first whether the grant counts, then its rules."""
+        standing = self.decide_standing(subject)
+        if not standing.allowed:
+            return standing
+        return rule.decide(subject.rules, (method, path, arguments), self._clock.now())
+
+    def apply_bundle(self, data):
+        """Take a policy bundle from whoever carried it: the authority's signature decides. Whole or not at all.
+
+        False if it is the very bundle in force, so that two couriers may bring the same one. Raises Untrusted, Unverified,
+        Malformed, and Replayed("bundle-stale") for an older one.
+        """
+        fresh = bundle.parse(data)
+        anchor = self._identity.anchor
+        bundle.verify(fresh, anchor, self._identity.device_id, self._suite)
+        if data == self._storage.read(_POLICY):
+            return False
+        if fresh.epoch <= self.epoch:
+            raise Replayed("bundle-stale", "epoch %d is in force here" % self.epoch)
+        self._storage.write(_POLICY, data)
+        self._clock.raise_floor(fresh.issued_at)
+        self.epoch, self.revoked = fresh.epoch, tuple(fresh.revoked)
+        return True
+
+    def _load_policy(self):
+        stored = self._storage.read(_POLICY)
+        if stored:
+            policy = bundle.parse(stored)
+            self.epoch, self.revoked = policy.epoch, tuple(policy.revoked)
+
+    def _index(self):
+        stored = self._storage.read(_INDEX)
+        return cbor.decode(stored) if stored else []
+
+
+def _name(kid):
+    return "grant-" + bytes(kid).hex()

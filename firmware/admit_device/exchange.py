@@ -1,0 +1,200 @@
+"""Exchanges: what lies between a CoAP message on a link and a whole request: OSCORE, EDHOC, blocks and observation.
+
+One request goes in by `answer`; its response comes back at once, or later through `send` when a routine took its time.
+Errors become responses here and nowhere else: under encryption if there is a session, else with no more than a code.
+"""
+
+import asyncio
+
+from admit_protocol import edhoc, problem
+from admit_protocol.block import Assembler, Slicer
+from admit_protocol.coap import (
+    ACCEPT,
+    BAD_REQUEST,
+    BLOCK1,
+    BLOCK2,
+    CHANGED,
+    CONTENT,
+    CONTENT_EDHOC,
+    GET,
+    OBSERVE,
+    OSCORE,
+    URI_HOST,
+    URI_PATH,
+    URI_PORT,
+    URI_QUERY,
+    check_critical,
+    response,
+)
+from admit_protocol.errors import AdmitError, NotFound
+
+from admit_device.resources import Request
+from admit_device.sessions import CIPHER_SUITES, HandshakeFailed
+
+MAX_BODY = 4096
+MAX_OBSERVERS = 8
+# What OSCORE and CoAP add to a block: OSCORE option 14, tag 8, token 8, inner code and options 24, markers 2.
+_OVERHEAD = 56
+
+# Critical options that we honour; an unknown one is refused (RFC 7252 section 5.4.1). ACCEPT: there is one format each.
+_KNOWN = (URI_HOST, URI_PORT, URI_PATH, URI_QUERY, ACCEPT, BLOCK1, BLOCK2)
+
+
+class Exchange:
+    """Turns messages into requests for resources, and their results into messages.
+
+    `send(link, message)` sends what does not answer at once. `sessions` is None in factory state.
+    """
+
+    def __init__(self, clock, send):
+        self.sessions = None
+        self._resources = None
+        self._clock = clock
+        self._send = send
+        self._assembler = Assembler(MAX_BODY)
+        self._slicer = Slicer(MAX_BODY)
+        self._observers = []
+
+    def serve(self, resources):
+        """Requests go to these from now on."""
+        self._resources = resources
+
+    def answer(self, link, message):
+        """The response to a request that came over `link`; None if it comes later, or if it is no request."""
+        if not message.is_request:
+            return None
+        try:
+            if message.option(OSCORE) is None or self.sessions is None:
+                return self._reply(_Call(link, None, message, None, message.token))
+            session, inner, reference = self.sessions.unprotect(link, message)
+        except HandshakeFailed as failed:
+            return _with_token(edhoc_failure(failed.cause), message.token)
+        except AdmitError as error:
+            return _with_token(_refusal(error), message.token)
+        return self._reply(_Call(link, session, inner, reference, message.token))
+
+    def begin_handshake(self, request):
+        """POST /.well-known/edhoc: message_1 is answered with message_2, message_3 with nothing."""
+        if self.sessions is None:
+            raise NotFound("resource-unknown", "a factory device has no identity to prove")
+        try:
+            message_2 = self.sessions.edhoc(request.link, request.payload)
+        except HandshakeFailed as failed:
+            return edhoc_failure(failed.cause)
+        return response(CHANGED, message_2, CONTENT_EDHOC if message_2 else None)
+
+    def output_changed(self, name):
+        """Tell those who watch a routine that moves this output."""
+        for observer in self._observers[:]:
+            if observer.call.request.watches(name):
+                self._notify(observer)
+
+    def forget(self, gone):
+        """A link or a session is gone, and what was kept for it."""
+        self._observers = [each for each in self._observers if gone not in (each.call.link, each.call.session)]
+        self._assembler.forget(gone)
+        self._slicer.forget(gone)
+
+    def _reply(self, call):
+        """Serve a request of which the encryption is off; the response with it on again, or None if it comes later."""
+        whole = self._assembler.accept(call.message, call.key, self._clock.monotonic_ms())
+        if not whole.is_request:
+            return call.protect(whole)
+        later_block = self._slicer.next(call.key, whole)
+        if later_block is not None:
+            return call.protect(later_block)
+        result = self._serve(call, whole)
+        if hasattr(result, "send"):
+            asyncio.create_task(self._later(call, whole, result))
+            return None
+        return self._finish(call, whole, result)
+
+    def _serve(self, call, whole):
+        try:
+            check_critical(whole.options, _KNOWN)
+            call.request = Request(call.link, call.session, whole)
+            return self._resources.serve(call.request)
+        except AdmitError as error:
+            return _problem(error)
+
+    async def _later(self, call, whole, coroutine):
+        try:
+            result = await coroutine
+        except AdmitError as error:
+            result = _problem(error)
+        self._send(call.link, self._finish(call, whole, result))
+
+    def _finish(self, call, whole, result):
+        """Register or end an observation, cut the response into blocks, protect it."""
+        if whole.code == GET and whole.option(OBSERVE) is not None:
+            self._forget_observer(call)
+            if whole.uint(OBSERVE) == 0 and result.code == CONTENT and call.session is not None:
+                self._observers = self._observers[1 - MAX_OBSERVERS :] + [_Observer(call, whole)]
+                result.set_option(OBSERVE, 0)
+        return call.protect(self._slicer.slice(call.key, whole, result, call.block_size()))
+
+    def _notify(self, observer):
+        """Serve the standing GET again. An observer who may no longer read is told so, and forgotten."""
+        call = observer.call
+        result = self._serve(call, observer.whole)
+        if result.code == CONTENT:
+            observer.count += 1
+            result.set_option(OBSERVE, observer.count)
+        else:
+            self._forget_observer(call)
+        self._send(call.link, call.protect(self._slicer.slice(call.key, observer.whole, result, call.block_size())))
+
+    def _forget_observer(self, call):
+        self._observers = [
+            each for each in self._observers if each.call.link is not call.link or each.call.token != call.token
+        ]
+
+
+class _Call:
+    """One request on its way: whence it came, and how its response must be protected."""
+
+    def __init__(self, link, session, message, reference, token):
+        self.link = link
+        self.session = session
+        self.key = session or link
+        self.message = message
+        self.token = token
+        self.request = None
+        self._reference = reference
+
+    def protect(self, result):
+        if self.session is not None:
+            result = self.session.context.protect_response(result, self._reference)
+        return _with_token(result, self.token)
+
+    def block_size(self):
+        return self.link.layer.max_payload - _OVERHEAD
+
+
+class _Observer:
+    """A standing GET: notified when an output changes. Observe's own numbers are replaced by OSCORE's."""
+
+    def __init__(self, call, whole):
+        self.call = call
+        self.whole = whole
+        self.count = 0
+
+
+def edhoc_failure(error):
+    """The response that carries an EDHOC error message (RFC 9528 appendix A.2.3)."""
+    return response(BAD_REQUEST, edhoc.error_message(error, CIPHER_SUITES), CONTENT_EDHOC)
+
+
+def _refusal(error):
+    """What somebody without a session learns of an error: the code, and no more (RFC 8613 section 8.2)."""
+    return error.response if hasattr(error, "response") else response(error.coap)
+
+
+def _problem(error):
+    rule = getattr(error, "rule", None)
+    return problem.error_response(error, None if rule is None else {problem.RULE: rule})
+
+
+def _with_token(message, token):
+    message.token = token
+    return message

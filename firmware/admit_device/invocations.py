@@ -1,0 +1,72 @@
+"""Invocations: each runs at most once, across drops of the link and resets of the device.
+
+The client chooses an 8-byte id. Before a routine starts, its id is in storage; after it ended, so is its outcome. Asked
+again, the device answers from there. A routine that a reset interrupted stays "interrupted": nobody can know how far it
+came, so it is not run again under the same id. At least the last REMEMBERED invocations are kept.
+"""
+
+from admit_protocol import cbor
+from admit_protocol.errors import Busy, Malformed
+
+from admit_device.segments import Segments
+
+REMEMBERED = 64
+MAX_RESULT = 256  # bytes of CBOR
+
+STARTED, DONE, FAILED, INTERRUPTED = 0, 1, 2, 3
+_ID, _ARGUMENTS = 1, 2
+_OUTCOME, _RESULT = 1, 2
+
+
+class Invocations:
+    """Which invocation ids were used, and what came of them."""
+
+    def __init__(self, storage):
+        # Two records an invocation; a segment is dropped whole, so each must hold REMEMBERED of them.
+        self._segments = Segments(storage, "invocations", 2 * REMEMBERED)
+        self._running = []
+
+    def outcome(self, who, identifier):
+        """The encoded outcome of this id, or None if it is new. Raises Busy("routine-running") while it runs."""
+        if (who, identifier) in self._running:
+            raise Busy("routine-running", "it has started and not ended: ask again with the same id")
+        found = None
+        for record in self._all():
+            its_who, its_identifier, state, result = cbor.decode(record)
+            if its_who == who and its_identifier == identifier:
+                found = encode_outcome(INTERRUPTED if state == STARTED else state, result)
+        return found
+
+    def start(self, who, identifier):
+        """Note that this id is used up. Raises StorageError, and then nothing has started."""
+        if self._segments.full():
+            self._segments.rotate()
+        self._segments.append(cbor.encode([who, identifier, STARTED, None]))
+        self._running.append((who, identifier))
+
+    def finish(self, who, identifier, state, result):
+        """Note what came of it and return the encoded outcome."""
+        if len(cbor.encode(result)) > MAX_RESULT:
+            state, result = FAILED, "result too long"
+        self._running.remove((who, identifier))
+        self._segments.append(cbor.encode([who, identifier, state, result]))
+        return encode_outcome(state, result)
+
+    def _all(self):
+        older = self._segments.older()
+        return (older[1] if older else []) + self._segments.current()
+
+
+def parse_invocation(payload):
+    """(id, arguments given) of an invocation's body: `{1: bstr .size 8, ? 2: {* tstr => any}}`."""
+    body = cbor.expect(cbor.decode(payload), dict, "invocation-body")
+    identifier = cbor.expect(body.pop(_ID, None), bytes, "invocation-id")
+    arguments = cbor.expect(body.pop(_ARGUMENTS, {}), dict, "invocation-arguments")
+    if body or len(identifier) != 8:
+        raise Malformed("invocation-body", "an 8-byte id and arguments, nothing else")
+    return identifier, arguments
+
+
+def encode_outcome(state, result):
+    """`{1: state, ? 2: result}`; state is DONE, FAILED or INTERRUPTED."""
+    return cbor.encode({_OUTCOME: state} if result is None else {_OUTCOME: state, _RESULT: result})

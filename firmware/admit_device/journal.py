@@ -1,0 +1,89 @@
+"""The device's journal: what was decided and what changed, chained by hashes, kept in bounded storage.
+
+The record format and the chain are admit_protocol.journal's; this file decides what is worth a record. When old records
+are dropped the chain goes on, so that a reader who missed them sees a gap, never a forgery.
+"""
+
+from admit_protocol import journal
+
+from admit_device.segments import Segments
+
+SEGMENT_RECORDS = 256
+_FAILURES_EVERY_MS = 3600 * 1000
+_REPEAT_MS = 10 * 1000  # the same denial to the same person is counted, not written again, for this long
+
+
+class Journal:
+    """Appends records, answers with pages of them, and signs the head."""
+
+    def __init__(self, storage, clock, first_head):
+        self._clock = clock
+        self._segments = Segments(storage, "journal", SEGMENT_RECORDS, [0, first_head])
+        self.count, self.head = self._segments.header
+        for data in self._segments.current():
+            self._follow(data)
+        self._failures = 0
+        self._failures_since_ms = clock.monotonic_ms()
+        self._denial, self._denied_ms, self._repeated = None, 0, 0
+
+    def record(self, kind, who, what, outcome, extra=None):
+        """Append one record. `who` is the 8-byte grant id or None; raises StorageError, and then nothing happened."""
+        fields = dict(extra or {})
+        if self._repeated:
+            fields[journal.REPEATED] = self._repeated
+        if self._segments.full():
+            self._segments.rotate([self.count, self.head])
+        data = journal.encode_record(self.count, self._clock.now(), kind, who, what, outcome, fields)
+        self._segments.append(data)
+        self._follow(data)
+        self._denial, self._repeated = None, 0
+
+    def decision(self, who, what, decision):
+        """Append a decision; a denial that repeats the one just written is only counted, into the next record."""
+        fields = {} if decision.rule is None else {journal.RULE: decision.rule}
+        if decision.allowed:
+            self.record(journal.DECISION, who, what, journal.ALLOWED, fields)
+            return
+        denial, now_ms = (who, what, decision.reason), self._clock.monotonic_ms()
+        if denial == self._denial and now_ms - self._denied_ms < _REPEAT_MS:
+            self._repeated += 1
+            return
+        fields[journal.REASON] = decision.reason
+        self.record(journal.DECISION, who, what, journal.DENIED, fields)
+        self._denial, self._denied_ms = denial, now_ms
+
+    def policy(self, who, epoch):
+        """A policy bundle was applied; `who` carried it."""
+        self.record(journal.POLICY, who, "", journal.DONE, {journal.EPOCH: epoch})
+
+    def count_failure(self):
+        """A handshake failed. Counted in RAM: strangers who knock must not wear the flash."""
+        self._failures += 1
+
+    def flush_failures(self):
+        """Once an hour, one record says how many handshakes failed, if any did."""
+        now_ms = self._clock.monotonic_ms()
+        if now_ms - self._failures_since_ms < _FAILURES_EVERY_MS:
+            return
+        self._failures_since_ms = now_ms
+        if self._failures:
+            self.record(journal.HANDSHAKES_FAILED, None, "", journal.DENIED, {journal.COUNT: self._failures})
+            self._failures = 0
+
+    def page(self, start, most):
+        """(first sequence number, head before it, [record bytes]) of at most `most` records from `start` on."""
+        older = self._segments.older()
+        (first, head), records = older or (self._segments.header, [])
+        records = records + self._segments.current()
+        skip = min(max(start - first, 0), len(records))
+        for data in records[:skip]:
+            head = journal.chain(head, data)
+        return first + skip, head, records[skip : skip + most]
+
+    def signed_head(self, identity):
+        """The head over everything so far, signed with the device key (COSE_Sign1)."""
+        return journal.sign_head(identity.key, identity.device_id, self.count, self.head, self._clock.now())
+
+    def _follow(self, data):
+        self.head = journal.chain(self.head, data)
+        self.count += 1

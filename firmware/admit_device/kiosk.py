@@ -1,0 +1,45 @@
+"""The kiosk as a routine sees it: outputs to set, and things to do later.
+
+Nothing here decides; by the time a routine runs, the decision has been made and journalled.
+"""
+
+
+class Kiosk:
+    """Handed to every routine. `changed(name)` is called after an output took a new value."""
+
+    def __init__(self, outputs, clock, changed):
+        self._outputs = outputs
+        self._clock = clock
+        self._changed = changed
+        self._timers = []
+        self.user = None
+
+    def set(self, name, value):
+        """Give the output `name` a value."""
+        self._outputs.set(name, value)
+        self._changed(name)
+
+    def get(self, name):
+        """The value that the output `name` has now."""
+        return self._outputs.get(name)
+
+    def after(self, seconds, action):
+        """Call `action()` in so many seconds. A reset forgets it, and then outputs are at their safe values anyway."""
+        self._timers.append((self._clock.monotonic_ms() + int(seconds * 1000), action))
+
+    def rest(self, outputs):
+        """Bring all `outputs` (routines.Output) to their safe values: at start-up, before anybody may ask."""
+        for each in outputs.values():
+            self._outputs.set(each.name, each.safe)
+
+    def expire(self):
+        """Do what is due."""
+        now_ms = self._clock.monotonic_ms()
+        due = [each for each in self._timers if each[0] <= now_ms]
+        self._timers = [each for each in self._timers if each[0] > now_ms]
+        for _, action in due:
+            action()
+
+    def deadline(self):
+        """When `expire` has something to do, in milliseconds of the monotonic clock, or None."""
+        return min(each[0] for each in self._timers) if self._timers else None

@@ -1,0 +1,126 @@
+"""Links: from a port's bytes to CoAP messages and back, with the limits that keep one peer from shutting out others.
+
+A radio link that says nothing valid for SILENT_MS is dropped unless its peer is proven; when all places are taken the
+oldest link without a proven peer goes. What a message means is resources.py's to say.
+"""
+
+from admit_protocol.coap_udp import UdpLayer
+from admit_protocol.gatt import GattLayer
+
+SILENT_MS = 3 * 1000
+IDLE_MS = 600 * 1000  # and for a peer over datagrams, whose link costs no place that another needs
+
+
+class Link:
+    """One peer on one link server, with its message layer."""
+
+    def __init__(self, server, number, layer, now_ms):
+        self.server = server
+        self.number = number
+        self.layer = layer
+        self.kind = server.kind
+        self.opened_ms = self.heard_ms = now_ms
+        self.proven = False
+
+    def until_ms(self):
+        """When this link is dropped if it stays silent."""
+        return self.heard_ms + (SILENT_MS if self.kind == "ble" and not self.proven else IDLE_MS)
+
+
+class Listener:
+    """What one link server calls; holds its links.
+
+    `answer(link, request)` returns a response Message, or None if the answer comes later through `send`.
+    `gone(link)` is told of each link that closed.
+    """
+
+    def __init__(self, server, clock, random, answer, gone, wake):
+        self._server = server
+        self._clock = clock
+        self._random = random
+        self._answer = answer
+        self._gone = gone
+        self._wake = wake
+        self._links = {}
+
+    def opened(self, number, mtu):
+        """A peer is there; `mtu` is the ATT MTU of a BLE link, and unused elsewhere."""
+        if self._server.kind == "ble":
+            layer = GattLayer(True, mtu)
+        else:
+            layer = UdpLayer(self._random)
+        self._links[number] = Link(self._server, number, layer, self._clock.monotonic_ms())
+        if len(self._links) >= self._server.max_links:
+            self._make_room(number)
+        self._wake()
+
+    def received(self, number, data):
+        """The peer sent one GATT value or datagram."""
+        link = self._links.get(number)
+        if link is None:
+            return
+        now_ms = self._clock.monotonic_ms()
+        for message in link.layer.receive(data, now_ms):
+            link.heard_ms = now_ms
+            response = self._answer(link, message)
+            if response is not None:
+                link.layer.send(response, self._clock.monotonic_ms())
+        self.flush(link)
+        self._wake()
+
+    def confirmed(self, number):
+        """The peer confirmed our last indication."""
+        link = self._links.get(number)
+        if link is not None:
+            link.layer.confirmed(self._clock.monotonic_ms())
+            self.flush(link)
+
+    def closed(self, number):
+        """The peer is gone."""
+        link = self._links.pop(number, None)
+        if link is not None:
+            self._gone(link)
+            self._wake()
+
+    def send(self, link, message):
+        """Send a message that is not the immediate answer to the one that just came."""
+        if self._links.get(link.number) is link:
+            link.layer.send(message, self._clock.monotonic_ms())
+            self.flush(link)
+
+    def flush(self, link):
+        """Put on the wire what the layer has ready."""
+        while True:
+            data = link.layer.outgoing(self._clock.monotonic_ms())
+            if data is None:
+                return
+            self._server.send(link.number, data)
+
+    def expire(self):
+        """Drop silent links and send what is due again."""
+        now_ms = self._clock.monotonic_ms()
+        for link in list(self._links.values()):
+            if now_ms >= link.until_ms():
+                self._drop(link)
+            else:
+                self.flush(link)
+
+    def deadline(self):
+        """When `expire` has something to do, in milliseconds of the monotonic clock, or None."""
+        times = []
+        for link in self._links.values():
+            times.append(link.until_ms())
+            due_ms = link.layer.deadline()
+            if due_ms is not None:
+                times.append(due_ms)
+        return min(times) if times else None
+
+    def _make_room(self, newest):
+        """The last place is taken: the oldest link without a proven peer goes, so that the next visitor gets in."""
+        candidates = [each for each in self._links.values() if not each.proven and each.number != newest]
+        if candidates:
+            self._drop(min(candidates, key=lambda each: each.opened_ms))
+
+    def _drop(self, link):
+        self._server.close(link.number)
+        self.closed(link.number)

@@ -1,0 +1,37 @@
+"""What a board must bring: the ports, as the device app sees them.
+
+Ports are duck-typed; this page is their contract, and firmware/ports/ holds those that exist. Every call happens on the
+asyncio loop, never in an interrupt: a port whose hardware interrupts must queue and wake a task of its own.
+
+storage     read(name) -> bytes or None          StorageError("storage-corrupt") if its checksum fails
+            write(name, data)                    whole or absent, also when power fails in the middle
+            remove(name)                         no error if absent
+            names() -> list of str
+            append(name, record)                 whole or absent; a torn tail is dropped by the next reader
+            records(name) -> list of bytes
+            Raises StorageError("storage-full") or ("storage-read-only"); then nothing has changed.
+keystore    read(name), write(name, data), erase()   the same promises, for the identity alone
+clock       monotonic_ms() -> int, never wraps or goes back while the device runs
+            now() -> seconds since 1970, or None if nobody knows
+            set(now)
+entropy     random(length) -> bytes; EntropyError if its source is stuck
+outputs     set(name, value), get(name); `safe` is what each has while the device is off
+links       (radio, cable, udp, each one a "link server")
+            kind: "ble", "serial" or "udp"; max_links: how many peers at once
+            await start(listener, name); send(link, data); close(link); advertise(name)
+            and calls listener.opened(link, mtu), .received(link, data), .confirmed(link), .closed(link)
+            `link` is a small int of the port's choice, unique while open. ble carries GATT values (one send
+            outstanding until confirmed); serial and udp carry CoAP datagrams and open a link at a peer's first one.
+"""
+
+
+class Ports:
+    """The ports of one board, under the names above."""
+
+    def __init__(self, storage, keystore, clock, entropy, outputs, links):
+        self.storage = storage
+        self.keystore = keystore
+        self.clock = clock
+        self.entropy = entropy
+        self.outputs = outputs
+        self.links = links

@@ -1,0 +1,105 @@
+"""/r: list the routines, read one's signature and state, invoke it.
+
+The order is the same for every invocation: parse, decide, look whether this id was used, note it, run, note the outcome.
+"""
+
+import sys
+
+from admit_protocol import cbor, kdf
+from admit_protocol import journal as records
+from admit_protocol.aif import method_bit
+from admit_protocol.coap import CHANGED, CONTENT, CONTENT_CBOR, POST, response
+from admit_protocol.errors import NotFound
+
+from admit_device.invocations import DONE, FAILED, Invocations, parse_invocation
+
+
+class RoutineResource:
+    """Serves the routines and outputs that a routines file declared."""
+
+    def __init__(self, routines, outputs, kiosk, storage, access, journal):
+        self._routines = routines
+        self._outputs = outputs
+        self._kiosk = kiosk
+        self._access = access
+        self._journal = journal
+        self._invocations = Invocations(storage)
+
+    def list(self, request):
+        """GET /r: the signatures of those routines that this subject may invoke now, given the right arguments."""
+        subject = request.session.subject
+        signatures = {name: each.signature() for name, each in self._routines.items() if self._may(subject, name)}
+        return response(CONTENT, cbor.encode(signatures), CONTENT_CBOR)
+
+    def _may(self, subject, name):
+        decision = self._access.decide(subject, method_bit(POST), "/r/" + name)
+        return decision.allowed or decision.reason == "rule-argument"
+
+    def describe(self, request):
+        """GET /r/<name>: its signature, and the state of the outputs that it moves."""
+        routine = self._routine(request)
+        request.watches = lambda output_name: any(each.name == output_name for each in routine.outputs)
+        body = routine.signature()
+        body["outputs"] = {
+            each.name: {"value": self._kiosk.get(each.name), "at_power_loss": each.at_power_loss}
+            for each in routine.outputs
+        }
+        return response(CONTENT, cbor.encode(body), CONTENT_CBOR)
+
+    def arguments(self, request):
+        """The arguments of an invocation, for the decision. Raises Malformed."""
+        return parse_invocation(request.payload)[1]
+
+    def invoke(self, request):
+        """POST /r/<name>: run it, at most once for its id. Returns a response, or a coroutine that returns one."""
+        routine = self._routine(request)
+        identifier, given = parse_invocation(request.payload)
+        arguments = routine.arguments(given)
+        who = _who(request)
+        known = self._invocations.outcome(who, identifier)
+        if known is not None:
+            return _outcome(known)
+        self._invocations.start(who, identifier)
+        self._kiosk.user = request.session.subject.subject
+        return self._run(routine, arguments, lambda state, result: self._end(request, identifier, state, result))
+
+    def _run(self, routine, arguments, end):
+        try:
+            result = routine.function(self._kiosk, **arguments)
+        except Exception as error:  # a site's own code may raise anything; the device must not fall with it
+            return end(FAILED, _fault(error))
+        return self._await(result, end) if hasattr(result, "send") else end(DONE, result)
+
+    async def _await(self, coroutine, end):
+        try:
+            result = await coroutine
+        except Exception as error:
+            return end(FAILED, _fault(error))
+        return end(DONE, result)
+
+    def _end(self, request, identifier, state, result):
+        outcome = records.DONE if state == DONE else records.FAILED
+        self._journal.record(records.INVOCATION, request.session.subject.kid, "/r/" + request.name, outcome)
+        return _outcome(self._invocations.finish(_who(request), identifier, state, result))
+
+    def _routine(self, request):
+        routine = self._routines.get(request.name)
+        if routine is None:
+            raise NotFound("routine-unknown", "this device has no routine of that name")
+        return routine
+
+
+def _who(request):
+    """Whose invocation it is: the key, since a grant may be renewed between a drop and the repetition."""
+    return kdf.sha256(request.session.subject.key)[:8]
+
+
+def _outcome(encoded):
+    return response(CHANGED, encoded, CONTENT_CBOR)
+
+
+def _fault(error):
+    """Where it happened goes to the debug log; the visitor learns only what kind of fault it was."""
+    if hasattr(sys, "print_exception"):
+        sys.print_exception(error)
+    return type(error).__name__

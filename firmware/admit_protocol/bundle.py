@@ -1,0 +1,86 @@
+"""Bundles: what an authority tells one device through whoever passes by. Which grants no longer count.
+
+Owns: the bundle's bytes.
+Rules: the authority's signature decides, never the carrier; the epoch grows with every bundle, and a device takes only a
+greater one, so that a replayed bundle brings nothing back; the revoked ids stand in ascending order, each once.
+Must not know: storage, grants, and who carried it.
+"""
+
+from collections import namedtuple
+
+from . import cbor, cose
+from .errors import LocalError, Malformed, Untrusted
+
+_SITE_ID = 1
+_DEVICE_ID = 2
+_EPOCH = 3
+_REVOKED = 4
+_ISSUED_AT = 5
+
+_CTI_LENGTH = 8
+
+# `site_id`: 16 bytes; `device_id`: text; `epoch`: uint; `revoked`: list of 8-byte grant ids (cti); `issued_at`: unix
+# seconds; `data`: the whole bundle.
+Bundle = namedtuple("Bundle", ("site_id", "device_id", "epoch", "revoked", "issued_at", "sign1", "data"))
+
+
+def issue(authority_key, site_id, device_id, epoch, revoked, issued_at):
+    """The bundle, bytes, for one device; `revoked`: the cti (8 bytes) of every grant that no longer counts there.
+
+    Raises LocalError bundle-too-long, from about 440 revocations on.
+    """
+    payload = {
+        _SITE_ID: site_id,
+        _DEVICE_ID: device_id,
+        _EPOCH: epoch,
+        _REVOKED: sorted(set(revoked)),
+        _ISSUED_AT: issued_at,
+    }
+    data = cose.sign1(authority_key, cbor.encode(payload), cose.BUNDLE)
+    if len(data) > cbor.MAX_LENGTH:
+        raise LocalError("bundle-too-long")
+    return data
+
+
+def parse(data):
+    """The Bundle in `data`, not yet verified. Raises Malformed or Unsupported cbor-…, cose-…; Malformed bundle-…."""
+    sign1 = cose.parse_sign1(data)
+    payload = cbor.expect(cbor.decode(sign1.payload), dict, "bundle-structure")
+    if len(payload) != 5:
+        raise Malformed("bundle-structure")
+    site_id = cbor.expect(payload.get(_SITE_ID), bytes, "bundle-structure")
+    device_id = cbor.expect(payload.get(_DEVICE_ID), str, "bundle-structure")
+    if len(site_id) != 16:
+        raise Malformed("bundle-structure", "site id")
+    epoch = _unsigned(payload.get(_EPOCH))
+    issued_at = _unsigned(payload.get(_ISSUED_AT))
+    revoked = _parse_revoked(payload.get(_REVOKED))
+    return Bundle(site_id, device_id, epoch, revoked, issued_at, sign1, bytes(data))
+
+
+def verify(bundle, anchor, device_id, suite):
+    """Returns if the anchor's authority made it for this device.
+
+    Raises Untrusted bundle-other-site, Unverified cose-signature, Untrusted bundle-other-device.
+    """
+    if bundle.site_id != anchor.site_id:
+        raise Untrusted("bundle-other-site")
+    cose.verify_sign1(bundle.sign1, anchor.sign_public, cose.BUNDLE, suite)
+    if bundle.device_id != device_id:
+        raise Untrusted("bundle-other-device")
+
+
+def _unsigned(value):
+    if cbor.expect(value, int, "bundle-structure") < 0:
+        raise Malformed("bundle-structure")
+    return value
+
+
+def _parse_revoked(value):
+    revoked = cbor.expect(value, list, "bundle-revoked")
+    previous = b""
+    for cti in revoked:
+        if len(cbor.expect(cti, bytes, "bundle-revoked")) != _CTI_LENGTH or cti <= previous:
+            raise Malformed("bundle-revoked")
+        previous = cti
+    return revoked

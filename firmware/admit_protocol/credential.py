@@ -1,0 +1,73 @@
+"""Device credentials: the CWT by which a site's authority vouches for one device's key.
+
+Owns: its claims (iss, sub, iat, cnf, no others) and the device's one-byte `kid`.
+Rules: it never expires; it ends when the device leaves the site or makes a new key.
+Must not know: whether the peer holds the key; EDHOC proves that.
+"""
+
+from collections import namedtuple
+
+from . import anchor, cose, cwt, kdf
+from .errors import Malformed, Untrusted
+
+MAX_DEVICE_ID = 64  # bytes of UTF-8
+
+# `public`: 64 bytes; `kid`: 1 byte; `site_id`: 16 bytes; `issued_at`: unix seconds; `data`: the whole token.
+Credential = namedtuple("Credential", ("device_id", "public", "kid", "site_id", "issued_at", "sign1", "data"))
+
+
+def kid(public):
+    """The one-byte kid of a device key, from its SHA-256: b"\\x00".."\\x17" or b"\\x20".."\\x37".
+
+    Those are the 48 bytes that EDHOC sends as one-byte CBOR integers. RFC 9528 section 3.5.3.2.
+    """
+    index = kdf.sha256(public)[0] % 48
+    return bytes((index if index < 24 else index + 8,))
+
+
+def issue(authority_key, site_id, device_id, device_public, kid, issued_at):
+    """The device credential, bytes; `device_id` text of 1..64 bytes, `issued_at` unix seconds."""
+    claims = {
+        cwt.ISS: anchor.issuer(site_id),
+        cwt.SUB: device_id,
+        cwt.IAT: issued_at,
+        cwt.CNF: cwt.cnf(device_public, kid),
+    }
+    return cwt.issue(authority_key, claims, cose.DEVICE_CREDENTIAL)
+
+
+def parse_site_id(claims):
+    """The 16-byte id of the site that issued `claims`. Raises Malformed anchor-issuer."""
+    return anchor.parse_issuer(claims.get(cwt.ISS))
+
+
+def parse(data):
+    """The Credential in `data`, not yet verified.
+
+    Raises Malformed or Unsupported cbor-…, cose-…, cwt-…, anchor-issuer; Malformed credential-claims, credential-kid.
+    """
+    token = cwt.parse(data)
+    claims = token.claims
+    if len(claims) != 4 or not (cwt.ISS in claims and cwt.SUB in claims and cwt.IAT in claims):
+        raise Malformed("credential-claims")
+    device_id = claims[cwt.SUB]
+    if not 0 < len(device_id.encode()) <= MAX_DEVICE_ID:
+        raise Malformed("credential-claims", "device id")
+    public, device_kid = cwt.cnf_key(claims)
+    if not _is_one_byte_int(device_kid):
+        raise Malformed("credential-kid")
+    return Credential(device_id, public, device_kid, parse_site_id(claims), claims[cwt.IAT], token.sign1, token.data)
+
+
+def verify(credential, anchor, suite):
+    """Returns if the authority of `anchor` issued it.
+
+    Raises Untrusted credential-other-site or Unverified cose-signature.
+    """
+    if credential.site_id != anchor.site_id:
+        raise Untrusted("credential-other-site")
+    cose.verify_sign1(credential.sign1, anchor.sign_public, cose.DEVICE_CREDENTIAL, suite)
+
+
+def _is_one_byte_int(value):
+    return value is not None and len(value) == 1 and (value[0] < 0x18 or 0x20 <= value[0] < 0x38)

@@ -1,0 +1,112 @@
+"""CBOR Web Tokens, signed: RFC 8392, with `cnf` of RFC 8747; and CCS, raw keys as claims sets: RFC 9528 section 3.5.2.
+
+Owns: the claim numbers, the types of registered claims, and the window in which a token counts.
+Rules: dates are whole seconds since 1970 UTC; a claim of the wrong type is refused, an unknown one ignored.
+Must not know: the time, and who may issue what.
+"""
+
+from collections import namedtuple
+
+from . import cbor, cose
+from .errors import Malformed, Untrusted
+
+ISS = 1
+SUB = 2
+AUD = 3
+EXP = 4
+NBF = 5
+IAT = 6
+CTI = 7
+CNF = 8
+SCOPE = 9  # RFC 9200 section 5.8.3
+SIG_KEY = -65537  # private use: the COSE_Key with which the subject signs
+
+_CNF_COSE_KEY = 1  # RFC 8747 section 3.2
+
+# `claims`: a dict; `sign1`: the cose.Sign1 around them; `data`: the whole token.
+Cwt = namedtuple("Cwt", ("claims", "sign1", "data"))
+
+
+def issue(key, claims, label):
+    """A signed CWT (COSE_Sign1, tag 18) of `claims`, a dict, for the purpose `label` of cose."""
+    return cose.sign1(key, cbor.encode(claims), label)
+
+
+def parse(data):
+    """The Cwt in `data`, not yet verified. Raises Malformed or Unsupported cbor-…, cose-…; Malformed cwt-claims."""
+    sign1 = cose.parse_sign1(data)
+    return Cwt(_parse_claims(sign1.payload), sign1, bytes(data))
+
+
+def verify(cwt, public, label, suite):
+    """Returns if `public` (64 bytes) signed the token as `label`; else raises Unverified cose-signature."""
+    cose.verify_sign1(cwt.sign1, public, label, suite)
+
+
+def check_window(claims, now):
+    """Returns if `now` (unix seconds) is in nbf <= now < exp, as far as they stand. RFC 8392 sections 3.1.4, 3.1.5.
+
+    Raises Untrusted cwt-not-yet-valid or cwt-expired.
+    """
+    if NBF in claims and now < claims[NBF]:
+        raise Untrusted("cwt-not-yet-valid")
+    if EXP in claims and now >= claims[EXP]:
+        raise Untrusted("cwt-expired")
+
+
+def cnf_key(claims):
+    """(public 64 bytes, kid or None) of the one COSE_Key that `cnf` holds. Raises Malformed cwt-cnf or cose-key."""
+    cnf = cbor.expect(claims.get(CNF), dict, "cwt-cnf")
+    if len(cnf) != 1 or _CNF_COSE_KEY not in cnf:
+        raise Malformed("cwt-cnf")
+    return cose.decode_key(cnf[_CNF_COSE_KEY])
+
+
+def cnf(public, kid=None):
+    """The value of `cnf` for a P-256 key. RFC 8747 section 3.2."""
+    return {_CNF_COSE_KEY: cose.encode_key(public, kid)}
+
+
+def encode_ccs(subject, public, kid=None):
+    """A CCS for `public` (64 bytes); `subject` text, or None to leave it out. RFC 9528 section 3.5.2."""
+    claims = {CNF: cnf(public, kid)}
+    if subject is not None:
+        claims[SUB] = subject
+    return cbor.encode(claims)
+
+
+def parse_ccs(data):
+    """(public 64 bytes, kid or None, claims) of a CCS. Raises Malformed cbor-…, cwt-claims, cwt-cnf, cose-key.
+
+    A CCS is signed by nobody: its key is trusted only for being known beforehand.
+    """
+    claims = _parse_claims(data)
+    public, kid = cnf_key(claims)
+    return public, kid, claims
+
+
+def _parse_claims(data):
+    claims = cbor.expect(cbor.decode(data), dict, "cwt-claims")
+    for name, value in claims.items():
+        if not _holds(name, value):
+            raise Malformed("cwt-claims", "claim " + str(name))
+    return claims
+
+
+def _holds(name, value):
+    """Whether a claim has the type that RFC 8392 section 3.1 (scope: RFC 9200 section 5.8.3) gives it."""
+    if name in (EXP, NBF, IAT):
+        return type(value) is int and value >= 0
+    if name in (ISS, SUB):
+        return isinstance(value, str)
+    if name == CTI:
+        return isinstance(value, bytes)
+    if name in (CNF, SIG_KEY):
+        return isinstance(value, dict)
+    if name == AUD:
+        return isinstance(value, str) or (isinstance(value, list) and value != [] and _all_text(value))
+    return isinstance(value, (str, bytes)) if name == SCOPE else not isinstance(name, bytes)
+
+
+def _all_text(values):
+    return all(isinstance(value, str) for value in values)

@@ -1,0 +1,28 @@
+"""The virtual kiosk's randomness: the PC's, refused as soon as it looks stuck.
+
+Owns: the check, a continuous one: each draw begins with a probe that is never given out, and two equal probes in a row,
+or a probe of one repeated byte, mean a stuck source. Must not know what the bytes are for.
+"""
+
+import os
+
+from admit_protocol.errors import EntropyError
+
+PROBE = 16
+
+
+class Entropy:
+    """`source(length) -> bytes` is the machine's; a test brings a bad one."""
+
+    def __init__(self, source=os.urandom):
+        self._source = source
+        self._last_probe = source(PROBE)
+
+    def random(self, length):
+        """Return `length` random bytes. EntropyError("entropy-stuck") instead of bytes that may not be random."""
+        data = self._source(PROBE + length)
+        probe = data[:PROBE]
+        if len(data) != PROBE + length or probe == self._last_probe or probe == probe[:1] * PROBE:
+            raise EntropyError("entropy-stuck")
+        self._last_probe = probe
+        return data[PROBE:]

@@ -1,0 +1,175 @@
+"""The virtual kiosk's storage: a folder, whose writes are whole or absent whenever the power goes.
+
+Owns: the bytes of each file (docs/SPEC.md "Virtual storage") and the order of steps that makes them safe. A value is
+written beside its file and renamed over it; a record is appended in one frame, and a torn last frame is dropped. Every
+byte goes out through `_write`, so that a test can cut the power at each one. Must not know what the values mean.
+"""
+
+import os
+from binascii import crc32
+
+from admit_protocol.errors import LocalError, StorageError
+
+CHECK = 4
+FRAME_HEADER = 6
+MAX_RECORD = 4096
+NAME_BYTES = b"abcdefghijklmnopqrstuvwxyz0123456789-_."
+PARTIAL = "~"  # cannot end a name, so a partial file is never taken for a whole one
+
+# errno values, the same on Linux and on an ESP32
+ABSENT = 2
+REASONS = {28: "storage-full", 27: "storage-full", 122: "storage-full"}
+REASONS.update({30: "storage-read-only", 13: "storage-read-only", 1: "storage-read-only"})
+
+
+class Storage:
+    """Named values and named lists of records in `folder`, which exists already.
+
+    `limit` makes it as small as a flash chip of that many bytes; `read_only` refuses every write.
+    """
+
+    def __init__(self, folder, limit=None, read_only=False):
+        self._folder = folder
+        self._limit = limit
+        self._read_only = read_only
+        self._whole = set()  # lists whose last frame was seen to be whole since boot
+        if not read_only:
+            self._sweep()
+
+    def read(self, name):
+        """Return the value of `name`, or None. StorageError("storage-corrupt") if its checksum fails."""
+        try:
+            with open(self._path(name), "rb") as file:
+                data = file.read()
+        except OSError as error:
+            if error.errno == ABSENT:
+                return None
+            raise _refusal(error, name)
+        if len(data) < CHECK or _check(data[CHECK:]) != data[:CHECK]:
+            raise StorageError("storage-corrupt", name)
+        return data[CHECK:]
+
+    def write(self, name, data):
+        """Make `data` the value of `name`: after a power cut it is the old value or the new one."""
+        path = self._path(name)
+        self._do(name, self._replace, path, _check(data) + bytes(data))
+        self._whole.discard(name)
+
+    def remove(self, name):
+        """Remove `name`, value or list; absent is no error."""
+        if self._exists(self._path(name)):
+            self._do(name, self._remove, self._path(name))
+        self._whole.discard(name)
+
+    def overwrite(self, name):
+        """Put zeros in the place of the bytes of `name`, which is damaged thereby."""
+        path = self._path(name)
+        self._do(name, self._write, path, "r+b", bytes(os.stat(path)[6]))
+
+    def names(self):
+        """Return the names of all values and lists, sorted."""
+        return sorted(name for name in os.listdir(self._folder) if not name.endswith(PARTIAL) and name[0] != ".")
+
+    def append(self, name, record):
+        """Add `record` (at most 4096 bytes) to the list `name`: after a power cut it is there whole or not at all."""
+        if len(record) > MAX_RECORD:
+            raise LocalError("storage-record-too-long")
+        path = self._path(name)
+        if name not in self._whole:
+            self._repair(name, path)
+        length = len(record).to_bytes(2, "big")
+        self._whole.discard(name)  # until this frame is whole, too
+        self._do(name, self._write, path, "ab", length + _check(length + record) + record)
+        self._whole.add(name)
+
+    def records(self, name):
+        """Return all records of the list `name`. StorageError("storage-corrupt") if any but a torn last one is bad."""
+        return self._scan(name, self._path(name))[0]
+
+    # -- steps --
+
+    def _repair(self, name, path):
+        records, good, size = self._scan(name, path)
+        if good < size:
+            with open(path, "rb") as file:
+                data = file.read(good)
+            self._do(name, self._replace, path, data)
+
+    def _scan(self, name, path):
+        """Return (records, bytes of whole frames, bytes of the file)."""
+        records, good = [], 0
+        if not self._exists(path):
+            return records, 0, 0
+        size = os.stat(path)[6]
+        with open(path, "rb") as file:
+            while good < size:
+                header = file.read(FRAME_HEADER)
+                record = file.read(int.from_bytes(header[:2], "big"))
+                end = good + FRAME_HEADER + int.from_bytes(header[:2], "big")
+                if len(header) < FRAME_HEADER or end > size or _check(header[:2] + record) != header[2:]:
+                    if len(header) == FRAME_HEADER and end < size:
+                        raise StorageError("storage-corrupt", name)
+                    break
+                records.append(record)
+                good = end
+        return records, good, size
+
+    def _replace(self, path, data):
+        try:
+            self._write(path + PARTIAL, "wb", data)
+        except OSError:
+            if self._exists(path + PARTIAL):
+                self._remove(path + PARTIAL)  # the rest of a full storage stays usable
+            raise
+        self._rename(path + PARTIAL, path)
+
+    def _sweep(self):
+        for name in os.listdir(self._folder):
+            if name.endswith(PARTIAL):
+                self._remove(self._folder + "/" + name)
+
+    def _do(self, name, step, *arguments):
+        if self._read_only:
+            raise StorageError("storage-read-only", name)
+        try:
+            step(*arguments)
+        except OSError as error:
+            raise _refusal(error, name)
+
+    def _path(self, name):
+        data = name.encode()
+        if not 0 < len(data) <= 40 or data[0] == 46 or any(byte not in NAME_BYTES for byte in data):
+            raise LocalError("storage-name", name)
+        return self._folder + "/" + name
+
+    def _exists(self, path):
+        try:
+            os.stat(path)
+            return True
+        except OSError:
+            return False
+
+    def _used(self):
+        return sum(os.stat(self._folder + "/" + name)[6] for name in os.listdir(self._folder))
+
+    # -- the lowest calls: where a test cuts the power --
+
+    def _write(self, path, mode, data):
+        if self._limit is not None and self._used() + len(data) > self._limit:
+            raise OSError(28, "no room")
+        with open(path, mode) as file:
+            file.write(data)
+
+    def _rename(self, old, new):
+        os.rename(old, new)
+
+    def _remove(self, path):
+        os.remove(path)
+
+
+def _check(data):
+    return (crc32(data) & 0xFFFFFFFF).to_bytes(CHECK, "big")
+
+
+def _refusal(error, name):
+    return StorageError(REASONS.get(error.errno, "storage-failed"), name + ", errno " + str(error.errno))

@@ -1,0 +1,207 @@
+"""The user's side: prove the device that the user chose, prove the user to it, then make protected requests.
+
+Order (DESIGN section 4): the device's credential is verified against the site's anchor and against the chosen device id
+before EDHOC; nothing of the user leaves before message_2 has verified against that very credential. message_3 travels
+with the first protected request (RFC 9668), so a repeat visit takes four flights.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from admit_protocol import cbor, coap, credential, edhoc, grant, oscore, problem
+from admit_protocol.anchor import Anchor
+from admit_protocol.edhoc_initiator import Initiator
+from admit_protocol.errors import AdmitError, Conflict, Denied, NotFound, Refused, UnknownCredential, Untrusted
+
+from admit.connection import Connection, block_wise
+from admit.suite import HostSuite
+
+METHOD = 2  # the user by static Diffie-Hellman, the device by signature
+CIPHER_SUITE = 2
+# What OSCORE and CoAP add to a block: OSCORE option 14, tag 8, tokens and ids 8, inner code and options 26.
+_OVERHEAD = 56
+
+# GET /id
+_STATE, _CREDENTIAL = 1, 2
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who the client is: a static Diffie-Hellman key, the grant that binds it, and the site's trust anchor."""
+
+    key: object
+    grant: bytes
+    anchor: Anchor
+
+    def __repr__(self) -> str:
+        return f"<Holder of grant {grant.kid_of(self.grant).hex()}>"
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a device says of itself to anyone: its state, its credential (bytes) if it has one, its versions."""
+
+    state: str
+    credential: bytes | None
+    versions: dict
+
+
+async def describe(connection: Connection) -> Description:
+    """GET /id. Nothing in it is proven yet."""
+    response = checked(await connection.request(coap.request(coap.GET, "/id")))
+    body = cbor.expect(cbor.decode(response.payload), dict, "id-body")
+    state = cbor.expect(body.get(_STATE), str, "id-body")
+    return Description(state, body.get(_CREDENTIAL), cbor.expect(body.get(3), dict, "id-body"))
+
+
+async def trusted_credential(connection: Connection, anchor: Anchor, device_id: str) -> bytes:
+    """The credential of the chosen device, as it gives it, verified against the anchor.
+
+    Raises Untrusted("device-unproven"), ("device-other") for another device of the site, ("credential-other-site").
+    """
+    data = (await describe(connection)).credential
+    if data is None:
+        raise Untrusted("device-unproven", "it has no credential: it is not commissioned, or not what it seems")
+    check_credential(data, anchor, device_id)
+    return data
+
+
+def check_credential(data: bytes, anchor: Anchor, device_id: str) -> None:
+    """Raise unless `data` is the site's credential for exactly this device."""
+    parsed = credential.parse(data)
+    credential.verify(parsed, anchor, HostSuite())
+    if parsed.device_id != device_id:
+        raise Untrusted("device-other", f"this is {parsed.device_id}, not {device_id}")
+
+
+class Session:
+    """A session with one device. `start` runs EDHOC up to message_2; the first request carries message_3."""
+
+    def __init__(self, connection: Connection, holder: Holder, device_credential: bytes, known: bool = False):
+        self._connection = connection
+        self._holder = holder
+        self._device = edhoc.cwt_credential(device_credential)
+        self._by_value = not known
+        self._suite = HostSuite()
+        self._context: oscore.Context | None = None
+        self._message_3: bytes | None = None
+        self._first = asyncio.Lock()
+        self.sent_grant = False
+
+    async def start(self) -> None:
+        """message_1 and message_2: afterwards the device has proven itself, and nothing of the user has left."""
+        initiator = self._initiator()
+        message_1 = edhoc.encode_prefixed(None, initiator.message_1())
+        response = await self._connection.request(_edhoc_request(message_1, coap.CONTENT_CID_EDHOC))
+        _raise_edhoc_error(response)
+        _, id_cred_r, _ = initiator.parse_message_2(checked(response).payload)
+        if id_cred_r != self._device.id_cred:
+            raise Untrusted("device-other", "the device names another key than the one in its credential")
+        initiator.verify_message_2(self._device)
+        self._message_3 = initiator.message_3()
+        secret, salt = initiator.oscore()
+        self._context = oscore.Context(self._suite, secret, salt, initiator.c_r, initiator.c_i)
+
+    async def request(
+        self, method: int, path: str, payload: bytes = b"", content_format: int | None = None, query: str = ""
+    ) -> coap.Message:
+        """One protected request and its whole response. Raises Refused, with the device's reason, for an error."""
+        message = coap.request(method, path, payload, content_format, [(coap.URI_QUERY, query)] if query else ())
+        async with self._first:  # message_3 goes once, with the first request
+            block_size = self._connection.max_payload - _OVERHEAD
+            response = await block_wise(message, block_size, self._exchange)
+        return checked(response)
+
+    async def observe(self, path: str):
+        """Yield the response to GET `path`, and another each time it changes, until the caller stops."""
+        async with self._first:
+            await self._introducing(self._send_message_3)
+        message = coap.request(coap.GET, path, options=[(coap.OBSERVE, b"")])
+        outer, reference = self._context.protect_request(message)
+        async for response in self._connection.observe(outer):
+            yield checked(self._context.unprotect_response(response, reference))
+
+    async def _exchange(self, message: coap.Message) -> coap.Message:
+        return await self._introducing(lambda: self._protected(message))
+
+    async def _introducing(self, step):
+        """Run `step`; if the device does not know the grant yet, run EDHOC again with the grant itself, and repeat it.
+
+        That is safe: a device that did not know the grant has executed nothing.
+        """
+        try:
+            return await step()
+        except UnknownCredential:
+            self._by_value = True
+            await self.start()
+            return await step()
+
+    async def _protected(self, message: coap.Message) -> coap.Message:
+        if self._message_3 is not None and not self._fits(message):
+            await self._send_message_3()
+        outer, reference = self._context.protect_request(message)
+        if self._message_3 is not None:
+            outer = oscore.combine(self._message_3, outer)
+        response = await self._connection.exchange(outer)
+        _raise_edhoc_error(response)
+        if response.option(coap.OSCORE) is None:
+            raise Refused("device-refused", coap.code_text(response.code), response.code)
+        inner = self._context.unprotect_response(response, reference)
+        self._message_3 = None
+        return inner
+
+    def _fits(self, message: coap.Message) -> bool:
+        return len(self._message_3) + len(message.payload) + _OVERHEAD + 32 <= self._connection.max_payload
+
+    async def _send_message_3(self) -> None:
+        if self._message_3 is None:
+            return
+        body = edhoc.encode_prefixed(self._context.sender_id, self._message_3)
+        response = await self._connection.request(_edhoc_request(body, coap.CONTENT_CID_EDHOC))
+        _raise_edhoc_error(response)
+        checked(response)
+        self._message_3 = None
+
+    def _initiator(self) -> Initiator:
+        own = edhoc.cwt_credential(self._holder.grant, grant.kid_of(self._holder.grant))
+        id_cred_i = edhoc.by_value(own.data) if self._by_value else own.id_cred
+        self.sent_grant = self._by_value
+        c_i = bytes([self._suite.random(1)[0] % 24])
+        return Initiator(self._suite, METHOD, [CIPHER_SUITE], self._holder.key, id_cred_i, own, c_i)
+
+
+def _edhoc_request(body: bytes, content_format: int) -> coap.Message:
+    return coap.request(coap.POST, "/.well-known/edhoc", body, content_format)
+
+
+def _raise_edhoc_error(response: coap.Message) -> None:
+    """Raise what an EDHOC error message says. It is not authenticated: it may stop us, never persuade us."""
+    if response.code < 0x80 or response.uint(coap.CONTENT_FORMAT) != coap.CONTENT_EDHOC:
+        return
+    error = edhoc.parse_error(response.payload)
+    if error and error[0] == 3:
+        raise UnknownCredential("edhoc-unknown-credential", "the device does not know this grant")
+    raise Refused("handshake-refused", str(error[1]) if error else "", response.code)
+
+
+_BY_STATUS = {coap.FORBIDDEN: Denied, coap.NOT_FOUND: NotFound, coap.CONFLICT: Conflict}
+
+
+def checked(response: coap.Message) -> coap.Message:
+    """The response, or the error that it tells of."""
+    if response.code < 0x80:
+        return response
+    details = {}
+    if response.uint(coap.CONTENT_FORMAT) == coap.CONTENT_PROBLEM:
+        details = problem.decode(response.payload)
+    raise _refusal(response.code, details)
+
+
+def _refusal(code: int, details: dict) -> AdmitError:
+    reason = details.get(problem.TITLE, "device-refused")
+    detail = details.get(problem.DETAIL, "") or coap.code_text(code)
+    if code == coap.FORBIDDEN:
+        return Denied(reason, detail, details.get(problem.RULE))
+    if code in _BY_STATUS:
+        return _BY_STATUS[code](reason, detail)
+    return Refused(reason, detail, code, details)

@@ -1,0 +1,107 @@
+"""The registry's tables. What they hold was issued or verified before; keys are public keys.
+
+A change here needs a migration in migrations/versions; a test compares the two.
+"""
+
+from sqlalchemy import BigInteger, ForeignKey, Integer, LargeBinary, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    """Times are unix seconds; grants go by their id in hex."""
+
+
+class User(Base):
+    """Somebody who may be granted something."""
+
+    __tablename__ = "users"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    added_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class Key(Base):
+    """A user's public keys: `public` to log in with, `sig_public` to sign with; 64 bytes each."""
+
+    __tablename__ = "keys"
+
+    fingerprint: Mapped[str] = mapped_column(String(16), primary_key=True)
+    user: Mapped[str] = mapped_column(ForeignKey("users.name"), index=True)
+    public: Mapped[bytes] = mapped_column(LargeBinary(64), unique=True)
+    sig_public: Mapped[bytes | None] = mapped_column(LargeBinary(64))
+    added_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class Device(Base):
+    """A device of the site. `epoch` is that of the newest bundle made for it, `held_epoch` of the one it is known to hold.
+
+    `version` counts changes, so that two writers cannot both build on the same state.
+    """
+
+    __tablename__ = "devices"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    public: Mapped[bytes] = mapped_column(LargeBinary(64), unique=True)
+    credential: Mapped[bytes] = mapped_column(LargeBinary)
+    added_at: Mapped[int] = mapped_column(BigInteger)
+    epoch: Mapped[int] = mapped_column(Integer, default=0)
+    held_epoch: Mapped[int] = mapped_column(Integer, default=0)
+    version: Mapped[int] = mapped_column(Integer)
+
+    __mapper_args__ = {"version_id_col": version}
+
+
+class GrantRow(Base):
+    """A grant that was issued. `data` is the whole of it; the other columns are copied from it to be searched."""
+
+    __tablename__ = "grants"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    kid: Mapped[bytes] = mapped_column(LargeBinary(8), unique=True)
+    user: Mapped[str] = mapped_column(ForeignKey("users.name"), index=True)
+    fingerprint: Mapped[str] = mapped_column(ForeignKey("keys.fingerprint"))
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+    issued_at: Mapped[int] = mapped_column(BigInteger)
+    expires: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class Revocation(Base):
+    """A grant that was taken back."""
+
+    __tablename__ = "revocations"
+
+    grant_id: Mapped[str] = mapped_column(ForeignKey("grants.id"), primary_key=True)
+    revoked_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class BundleRow(Base):
+    """A bundle made for a device."""
+
+    __tablename__ = "bundles"
+
+    device_id: Mapped[str] = mapped_column(ForeignKey("devices.id"), primary_key=True)
+    epoch: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+    issued_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class RecordRow(Base):
+    """A record of a device's journal, as collected and verified."""
+
+    __tablename__ = "records"
+
+    device_id: Mapped[str] = mapped_column(ForeignKey("devices.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class HeadRow(Base):
+    """A signed head of a device's journal that was seen: `head` after `count` records. It witnesses what came before."""
+
+    __tablename__ = "heads"
+
+    device_id: Mapped[str] = mapped_column(ForeignKey("devices.id"), primary_key=True)
+    count: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    head: Mapped[bytes] = mapped_column(LargeBinary(32))
+    signed: Mapped[bytes] = mapped_column(LargeBinary)
+    seen_at: Mapped[int] = mapped_column(BigInteger)

@@ -1,0 +1,129 @@
+"""A user's wallet: their own keys, the site's anchor, their grants, and the devices that they have met.
+
+Owns: the folder of one user, `login.pem` (static Diffie-Hellman), `sign.pem` (ES256), `public.pem` (both, to be handed
+to an admin), `anchor.cbor`, `grants/`, `devices/`.
+Rules: the private keys are made here, 0600, and stay here; what is kept about others was verified first.
+Must not know: the registry, and the authority's private keys. A user's laptop has a wallet and nothing else.
+"""
+
+from pathlib import Path
+
+from admit_protocol import credential, grant, rule
+from admit_protocol.anchor import Anchor
+from admit_protocol.errors import NotFound, Untrusted
+
+from admit import keyfiles
+from admit.suite import HostPrivateKey, HostSuite
+
+_LOGIN = "login.pem"
+_SIGN = "sign.pem"
+_PUBLIC = "public.pem"
+
+
+class Wallet:
+    """The wallet in `folder`, which must exist. Raises NotFound wallet-missing."""
+
+    def __init__(self, folder: Path):
+        if not (folder / _PUBLIC).is_file():
+            raise NotFound("wallet-missing", f"no wallet in {folder}")
+        self.folder = folder
+
+    def __repr__(self) -> str:
+        return f"<Wallet of {self.folder.name}>"
+
+    @property
+    def login_key(self) -> HostPrivateKey:
+        """The key that proves the user to a device."""
+        return self._private(_LOGIN)
+
+    @property
+    def sign_key(self) -> HostPrivateKey:
+        """The key with which the user signs."""
+        return self._private(_SIGN)
+
+    @property
+    def publics(self) -> list[bytes]:
+        """The public keys, 64 bytes each: login, then signing."""
+        return keyfiles.parse_public_pem(keyfiles.read_file(self.folder / _PUBLIC).decode())
+
+    @property
+    def anchor(self) -> Anchor:
+        """The anchor of the user's site. Raises NotFound file-missing before there is one."""
+        return keyfiles.load_anchor(self.folder)
+
+    def trust(self, anchor: Anchor) -> None:
+        """Take `anchor` as the user's site; it came by a way that the user believes."""
+        keyfiles.save_anchor(self.folder, anchor)
+
+    def add_grant(self, data: bytes) -> grant.Grant:
+        """Keep a grant for this wallet's key. Raises what grant.verify_issuer does, or Untrusted wallet-other-key."""
+        given = grant.parse(data)
+        grant.verify_issuer(given, self.anchor.sign_public, self.anchor.site_id, HostSuite())
+        if given.key != self.publics[0]:
+            raise Untrusted("wallet-other-key", "the grant is for another key")
+        self._keep("grants", f"{given.id.hex()}.cwt", data)
+        return given
+
+    def grants(self) -> list[grant.Grant]:
+        """Every grant kept, the newest first."""
+        files = sorted((self.folder / "grants").glob("*.cwt"), key=lambda file: file.stat().st_mtime_ns, reverse=True)
+        return [grant.parse(file.read_bytes()) for file in files]
+
+    def grant_for(self, device_id: str, now: int) -> grant.Grant:
+        """The newest grant that counts on `device_id` at `now`. Raises why the nearest does not, or wallet-no-grant."""
+        refusal: Exception = NotFound("wallet-no-grant", f"no grant for {device_id}")
+        for given in self.grants():
+            if not any(rule.matches(pattern, device_id) for pattern in given.audience):
+                continue
+            try:
+                given.check(device_id, now, ())
+            except Untrusted as error:
+                refusal = error
+            else:
+                return given
+        raise refusal
+
+    def drop_grant(self, grant_id: bytes) -> None:
+        """Forget a grant, if it is there."""
+        (self.folder / "grants" / f"{grant_id.hex()}.cwt").unlink(missing_ok=True)
+
+    def add_device(self, data: bytes) -> credential.Credential:
+        """Keep a device's credential. Raises what credential.verify does."""
+        known = credential.parse(data)
+        credential.verify(known, self.anchor, HostSuite())
+        self._keep("devices", f"{known.device_id.encode().hex()}.cwt", data)
+        return known
+
+    def device(self, device_id: str) -> credential.Credential | None:
+        """The kept credential of a device, or None."""
+        file = self.folder / "devices" / f"{device_id.encode().hex()}.cwt"
+        return credential.parse(file.read_bytes()) if file.is_file() else None
+
+    def drop_device(self, device_id: str) -> None:
+        """Forget a device's credential, if it is there."""
+        (self.folder / "devices" / f"{device_id.encode().hex()}.cwt").unlink(missing_ok=True)
+
+    def _private(self, file: str) -> HostPrivateKey:
+        return keyfiles.parse_private_pem(keyfiles.read_secret_file(self.folder / file))
+
+    def _keep(self, folder: str, file: str, data: bytes) -> None:
+        (self.folder / folder).mkdir(mode=0o700, exist_ok=True)
+        keyfiles.write_file(self.folder / folder / file, data)
+
+
+def create(folder: Path, anchor: Anchor | None = None) -> Wallet:
+    """Make a new wallet with new keys. Raises Conflict file-exists.
+
+    `public.pem` is written last: without it there is no wallet, and a torn one is made anew.
+    """
+    if not (folder.is_dir() and not (folder / _PUBLIC).exists()):
+        keyfiles.make_folder(folder)
+    publics = []
+    for file in (_LOGIN, _SIGN):
+        pem = keyfiles.new_private_pem()
+        keyfiles.write_file(folder / file, pem)
+        publics.append(keyfiles.parse_private_pem(pem).public)
+    if anchor:
+        keyfiles.save_anchor(folder, anchor)
+    keyfiles.write_file(folder / _PUBLIC, keyfiles.public_pem(*publics).encode(), secret=False)
+    return Wallet(folder)

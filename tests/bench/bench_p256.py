@@ -1,0 +1,63 @@
+"""What P-256 costs: 256-bit multiplications and reductions, how near the time comes to theirs alone, and to ecdsa's."""
+
+import random
+
+from counting import counted_p256, measure
+from figures import figure, times_by_turns
+from p256_work import ecdsa_jobs, our_jobs
+
+from admit_protocol import p256
+from admit_protocol.p256_curve import N, P
+
+
+def main():
+    return counts() + times()
+
+
+def counts():
+    """Multiplications of each operation against its limit, and beside them the reductions."""
+    counted, tally = counted_p256()
+    source = random.Random(1).randbytes
+    fresh, key = counted.generate(source), counted.PrivateKey(counted.new_secret(source), source)
+    public, signature = key.public, key.sign(b"message")
+    rows = [
+        ("fixed base", 830, lambda: fresh.public),
+        ("variable base, ephemeral scalar", 2900, lambda: fresh.shared_secret(public)),
+        ("variable base, blinded long-term scalar", 3600, lambda: key.shared_secret(public)),
+        ("sign", None, lambda: key.sign(b"message")),
+        ("nonce prepared ahead", None, key.prepare_nonce),
+        ("sign with a prepared nonce", None, lambda: key.sign(b"message")),
+        ("verify", None, lambda: counted.verify(public, b"message", signature)),
+    ]
+    found = []
+    for what, limit, call in rows:
+        multiplications, reductions, _, _ = measure(tally, call)
+        found.append(figure(f"{what}: multiplications", multiplications, limit))
+        found.append(figure(f"{what}: reductions", reductions))
+    return found + [figure("y from x: multiplications in one power", power_multiplications((P + 1) >> 2))]
+
+
+def power_multiplications(exponent):
+    """Squarings and multiplications of plain square-and-multiply, which both runtimes' `pow` is."""
+    return exponent.bit_length() - 1 + bin(exponent).count("1") - 1
+
+
+def times():
+    """Milliseconds of each job, their ratio to ecdsa's, and to the bare multiplications and reductions in ECDH."""
+    ours, theirs = our_jobs(p256), ecdsa_jobs()
+    seconds = times_by_turns(*ours.values(), *theirs.values(), bare_ecdh)
+    our_seconds, their_seconds, bare = seconds[:4], seconds[4:8], seconds[8]
+    found = [figure(name, 1000 * taken, unit="ms") for name, taken in zip(ours, our_seconds, strict=True)]
+    found.append(figure("ECDH / its bare multiplications and reductions", our_seconds[1] / bare))
+    for name, our_time, their_time in zip(ours, our_seconds, their_seconds, strict=True):
+        found.append(figure(f"{name} / pure-Python ecdsa", our_time / their_time))
+    return found + [figure("all four / pure-Python ecdsa", sum(our_seconds) / sum(their_seconds), 0.9)]
+
+
+def bare_ecdh():
+    """As many multiplications and reductions of 256-bit numbers as ECDH with a long-term key has, and nothing else."""
+    a, b, p = N - 3, N - 5, P
+    for _ in range(3100):
+        a * b % p
+    for _ in range(396):
+        a * b

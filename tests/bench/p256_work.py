@@ -1,0 +1,49 @@
+"""The four P-256 jobs of a login, ours and pure-Python ecdsa's, as calls that a clock or a tally can be held against."""
+
+import hashlib
+import random
+
+import ecdsa
+
+SEED = 2024  # both do their work on the same keys in each run
+MESSAGE = b"the message that is signed"
+
+
+def our_jobs(p256):
+    """{name: call} of keygen, ECDH with a long-term key, sign and verify; `p256` the module or a copy of it."""
+    source = random.Random(SEED).randbytes
+    key = p256.PrivateKey(p256.new_secret(source), source)
+    public, peer, signature = key.public, p256.generate(source).public, key.sign(MESSAGE)
+    return {
+        "keygen": lambda: p256.generate(source).public,
+        "ECDH": lambda: key.shared_secret(peer),
+        "sign": lambda: key.sign(MESSAGE),
+        "verify": lambda: p256.verify(public, MESSAGE, signature),
+    }
+
+
+def ecdsa_jobs():
+    """The same with the `ecdsa` package, from bytes to bytes, its table for G already made."""
+    if ecdsa.ellipticcurve.GMPY:
+        raise RuntimeError("ecdsa has found gmpy2 and is no longer pure Python: uninstall gmpy2 to compare")
+    curve, digest = ecdsa.NIST256p, hashlib.sha256
+    source = random.Random(SEED).randbytes
+    key = ecdsa.SigningKey.generate(curve, entropy=source, hashfunc=digest)
+    public, signature = key.verifying_key.to_string(), key.sign(MESSAGE, entropy=source)
+    peer = ecdsa.SigningKey.generate(curve, entropy=source).verifying_key.to_string()
+
+    def keygen():
+        return ecdsa.SigningKey.generate(curve, entropy=source).verifying_key.to_string()
+
+    def shared_secret():
+        side = ecdsa.ECDH(curve, key)
+        side.load_received_public_key_bytes(peer)
+        return side.generate_sharedsecret_bytes()
+
+    def sign():
+        return key.sign(MESSAGE, entropy=source)
+
+    def verify():
+        return ecdsa.VerifyingKey.from_string(public, curve, digest).verify(signature, MESSAGE)
+
+    return {"keygen": keygen, "ECDH": shared_secret, "sign": sign, "verify": verify}

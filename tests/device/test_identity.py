@@ -1,0 +1,87 @@
+"""A device makes its key once, joins one site once, and survives a power cut at each step of that."""
+
+from admit_device.identity import COMMISSIONED, FACTORY, Identity
+from admit_protocol import anchor, credential
+from admit_protocol.errors import Conflict, LocalError, Untrusted, Unverified
+from admit_protocol.suite import Suite
+from memory_ports import Dice, Memory, PowerCut
+from support import raises
+
+
+def make_site(name):
+    suite = Suite(Dice(name.encode()).random)
+    key, ecdh = suite.generate(), suite.generate()
+    return key, anchor.Anchor(key.public, ecdh.public, name)
+
+
+def vouch(key, site, public, device_id="kiosk-1"):
+    return credential.issue(key, site.site_id, device_id, public, credential.kid(public), 1000)
+
+
+def new(keystore):
+    return Identity(keystore, Suite(Dice(b"device").random))
+
+
+def test_the_key_is_made_once_and_found_again():
+    keystore = Memory()
+    identity = new(keystore)
+    assert identity.state == FACTORY and identity.key is None
+    public = identity.make_key(bytes(32))
+    assert identity.make_key(b"\x01" * 32) == public
+    assert new(keystore).make_key(bytes(32)) == public
+
+
+def test_the_hosts_contribution_changes_the_key():
+    assert new(Memory()).make_key(bytes(32)) != new(Memory()).make_key(b"\x01" * 32)
+
+
+def test_commissioning_happens_once_and_repeating_the_same_is_no_error():
+    keystore = Memory()
+    key, site = make_site("one")
+    identity = new(keystore)
+    data = vouch(key, site, identity.make_key(bytes(32)))
+    identity.commission(data, site.encode())
+    identity.commission(data, site.encode())
+    assert (identity.state, identity.device_id) == (COMMISSIONED, "kiosk-1")
+    assert new(keystore).device_id == "kiosk-1"
+    with raises(Conflict, "identity-commissioned"):
+        identity.commission(vouch(key, site, identity.key.public, "kiosk-2"), site.encode())
+    with raises(Conflict, "identity-commissioned"):
+        identity.make_key(bytes(32))
+
+
+def test_a_credential_must_be_of_that_site_for_our_key_and_signed():
+    identity = new(Memory())
+    key, site = make_site("one")
+    other_key, other = make_site("two")
+    with raises(LocalError, "identity-no-key"):
+        identity.commission(vouch(key, site, other_key.public), site.encode())
+    public = identity.make_key(bytes(32))
+    with raises(Untrusted, "credential-other-site"):
+        identity.commission(vouch(other_key, other, public), site.encode())
+    with raises(Unverified, "cose-signature"):
+        identity.commission(vouch(other_key, site, public), site.encode())
+    with raises(Untrusted, "identity-other-key"):
+        identity.commission(vouch(key, site, other_key.public), site.encode())
+    assert identity.state == FACTORY
+
+
+def test_a_power_cut_at_either_write_leaves_the_old_identity_or_the_new():
+    key, site = make_site("one")
+    for cut in range(3):
+        keystore = Memory()
+        keystore.cut_after = cut
+        public = None
+        try:
+            identity = new(keystore)
+            public = identity.make_key(bytes(32))
+            identity.commission(vouch(key, site, public), site.encode())
+        except PowerCut:
+            pass
+        keystore.cut_after = None
+        after = new(keystore)
+        if public:
+            assert after.key.public == public
+        else:
+            assert after.key is None
+        assert after.state == (COMMISSIONED if cut == 2 else FACTORY)

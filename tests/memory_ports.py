@@ -1,0 +1,131 @@
+"""Ports of memory, for tests on both runtimes: they keep the contract of admit_device/ports.py, and can lose their power."""
+
+from admit_protocol.errors import StorageError
+from admit_protocol.kdf import sha256
+
+WEDNESDAY = 1795600800  # 2026-11-25 10:00 UTC
+
+
+class PowerCut(Exception):
+    """The power is gone: nothing after this happens."""
+
+
+class Memory:
+    """A storage or key store. `cut_after`: how many more changes happen before the power goes; `full` refuses all."""
+
+    def __init__(self):
+        self.files = {}
+        self.changes = 0
+        self.cut_after = None
+        self.full = False
+
+    def read(self, name):
+        value = self.files.get(name)
+        return value if not isinstance(value, list) else None
+
+    def write(self, name, data):
+        self._change()
+        self.files[name] = bytes(data)
+
+    def remove(self, name):
+        if name in self.files:
+            self._change()
+            del self.files[name]
+
+    def names(self):
+        return sorted(self.files)
+
+    def append(self, name, record):
+        self._change()
+        self.files.setdefault(name, []).append(bytes(record))
+
+    def records(self, name):
+        return list(self.files.get(name, []))
+
+    def erase(self):
+        self._change()
+        self.files = {}
+
+    def _change(self):
+        if self.full:
+            raise StorageError("storage-full")
+        if self.cut_after is not None:
+            if self.cut_after == 0:
+                raise PowerCut()
+            self.cut_after -= 1
+        self.changes += 1
+
+
+class HandClock:
+    """A clock that stands still until a test moves it."""
+
+    def __init__(self, now=WEDNESDAY):
+        self.ms = 1000
+        self.seconds = now
+
+    def monotonic_ms(self):
+        return self.ms
+
+    def now(self):
+        return self.seconds
+
+    def set(self, now):
+        self.seconds = now
+
+    def pass_s(self, seconds):
+        self.ms += int(seconds * 1000)
+        if self.seconds is not None:
+            self.seconds += int(seconds)
+
+
+class Dice:
+    """Randomness that a test can repeat: a counter, hashed."""
+
+    def __init__(self, seed=b"dice"):
+        self.seed = seed
+        self.count = 0
+
+    def random(self, length):
+        data = b""
+        while len(data) < length:
+            self.count += 1
+            data += sha256(self.seed + self.count.to_bytes(8, "big"))
+        return data[:length]
+
+
+class Outputs:
+    def __init__(self):
+        self.values = {}
+        self.lines = []
+
+    def set(self, name, value):
+        self.values[name] = value
+        self.lines.append((name, value))
+
+    def get(self, name):
+        return self.values.get(name)
+
+
+class Links:
+    """A link server whose other end is a test."""
+
+    def __init__(self, kind, max_links=4):
+        self.kind = kind
+        self.max_links = max_links
+        self.listener = None
+        self.sent = {}
+        self.closed = []
+        self.name = None
+
+    async def start(self, listener, name):
+        self.listener = listener
+        self.name = name
+
+    def advertise(self, name):
+        self.name = name
+
+    def send(self, link, data):
+        self.sent.setdefault(link, []).append(bytes(data))
+
+    def close(self, link):
+        self.closed.append(link)

@@ -1,0 +1,166 @@
+"""A device in one process, for tests on both runtimes: the real app on ports of memory, and a phone that speaks to it.
+
+The phone speaks real bytes: GATT values, EDHOC, OSCORE. Only the radio between them is a function call.
+"""
+
+import asyncio
+
+from admit_device.device import Device
+from admit_device.ports import Ports
+from admit_protocol import anchor, cbor, coap, cose, credential, edhoc, grant, oscore
+from admit_protocol.coap_udp import UdpLayer
+from admit_protocol.edhoc_initiator import Initiator
+from admit_protocol.gatt import GattLayer
+from admit_protocol.suite import Suite
+from memory_ports import WEDNESDAY, Dice, HandClock, Links, Memory, Outputs
+
+ALL = [("*", 127, {})]
+
+
+class Site:
+    """An authority in a test: keys, anchor, and what it signs."""
+
+    def __init__(self, name="site", seed=b"site"):
+        self.suite = Suite(Dice(seed).random)
+        self.key = self.suite.generate()
+        self.ecdh = self.suite.generate()
+        self.anchor = anchor.Anchor(self.key.public, self.ecdh.public, name)
+
+    def vouch(self, device_id, public):
+        return credential.issue(
+            self.key, self.anchor.site_id, device_id, public, credential.kid(public), WEDNESDAY - 1000
+        )
+
+    def grant(self, public, rules, subject="alice", audience=("kiosk-1",), number=1, **life):
+        return grant.issue(
+            self.key,
+            self.anchor.site_id,
+            number.to_bytes(8, "big"),
+            subject,
+            list(audience),
+            rules,
+            public,
+            WEDNESDAY - 500,
+            **life,
+        )
+
+
+class Rig:
+    """A device on memory ports, commissioned or not, that can be switched off and on again."""
+
+    def __init__(self, namespace=None, site=None, device_id="kiosk-1", **device):
+        self.storage, self.keystore = Memory(), Memory()
+        self.clock, self.dice, self.site = HandClock(), Dice(b"device"), site
+        self.namespace, self.extra = namespace or {}, device
+        self.boot()
+        if site:
+            self.commission(site, device_id)
+
+    def boot(self):
+        """Switch on: RAM is empty, storage is what it was."""
+        self.outputs = Outputs()
+        self.radio, self.cable = Links("ble"), Links("serial", 1)
+        self.links = [self.radio, self.cable]
+        ports = Ports(self.storage, self.keystore, self.clock, self.dice, self.outputs, self.links)
+        self.device = Device(ports, self.namespace, **self.extra)
+        asyncio.run(self.device.start())
+        self.next_link = 1
+
+    def commission(self, site, device_id):
+        """Join `site` over the cable, as admit_provisioning does."""
+        self.site = site
+        cable = Phone(self, server=self.cable)
+        response = cable.plain(coap.POST, "/identity", cbor.encode({1: bytes(32)}))
+        self.public = cose.decode_key(cbor.decode(response.payload)[1])[0]
+        self.credential = site.vouch(device_id, self.public)
+        body = cbor.encode({1: self.credential, 2: site.anchor.encode(), 3: WEDNESDAY})
+        response = cable.plain(coap.PUT, "/identity", body)
+        assert response.code == coap.CHANGED, response
+
+    def prepare(self):
+        """Let the device be idle until it has nothing left to prepare."""
+        self.clock.ms += 1000
+        while self.device.prepare():
+            pass
+
+    def pass_s(self, seconds):
+        """Let time go by, and the device do what falls due."""
+        self.clock.pass_s(seconds)
+        self.device.expire()
+
+
+class Phone:
+    """A client over one link of a rig. `key`, `grant`: who it is; `method`: EDHOC's."""
+
+    def __init__(self, rig, key=None, grant_data=None, server=None, mtu=515, seed=b"phone"):
+        self.rig = rig
+        self.server = server or rig.radio
+        self.suite = Suite(Dice(seed).random)
+        self.key = key
+        self.grant = grant_data
+        self.number = rig.next_link
+        rig.next_link += 1
+        self.layer = GattLayer(False, mtu) if self.server.kind == "ble" else UdpLayer(self.suite.random)
+        self.tokens = 0
+        self.context = None
+        self.server.listener.opened(self.number, mtu)
+
+    def plain(self, method, path, payload=b"", content_format=None):
+        """One unprotected request, one response."""
+        return self.send(coap.request(method, path, payload, content_format))
+
+    def send(self, message):
+        """Send a message as it is; the response, or None."""
+        self.tokens += 1
+        message.token = bytes([self.number, self.tokens])
+        self.layer.send(message, self.rig.clock.ms)
+        answers = self.pump()
+        return answers[0] if answers else None
+
+    def pump(self):
+        """Carry values both ways until nobody has anything to say; every message that reached the phone."""
+        answers = []
+        while True:
+            value = self.layer.outgoing(self.rig.clock.ms)
+            if value is not None:
+                self.server.listener.received(self.number, value)
+            waiting = self.server.sent.pop(self.number, [])
+            for each in waiting:
+                answers += self.layer.receive(each, self.rig.clock.ms)
+                self.server.listener.confirmed(self.number)
+            if value is None and not waiting:
+                return answers
+
+    def start(self, by_value=True, method=2, c_i=b"\x17"):
+        """message_1 and message_2; keeps message_3 for the first request. Returns the device's response."""
+        own = edhoc.cwt_credential(self.grant, grant.kid_of(self.grant))
+        id_cred_i = edhoc.by_value(own.data) if by_value else own.id_cred
+        self.initiator = Initiator(self.suite, method, [2], self.key, id_cred_i, own, c_i)
+        body = edhoc.encode_prefixed(None, self.initiator.message_1())
+        response = self.plain(coap.POST, "/.well-known/edhoc", body)
+        if response.code == coap.CHANGED:
+            self.initiator.parse_message_2(response.payload)
+            self.initiator.verify_message_2(edhoc.cwt_credential(self.rig.credential))
+            self.message_3 = self.initiator.message_3()
+            secret, salt = self.initiator.oscore()
+            self.context = oscore.Context(self.suite, secret, salt, self.initiator.c_r, self.initiator.c_i)
+        return response
+
+    def login(self, by_value=True):
+        """EDHOC with its three messages apart; the response to message_3."""
+        self.start(by_value)
+        body = edhoc.encode_prefixed(self.context.sender_id, self.message_3)
+        self.message_3 = None
+        return self.plain(coap.POST, "/.well-known/edhoc", body)
+
+    def request(self, method, path, payload=b"", query=""):
+        """One protected request; the inner response, or the outer one if the device did not protect it."""
+        options = [(coap.URI_QUERY, query)] if query else ()
+        outer, reference = self.context.protect_request(coap.request(method, path, payload, None, options))
+        if getattr(self, "message_3", None):
+            outer = oscore.combine(self.message_3, outer)
+            self.message_3 = None
+        response = self.send(outer)
+        if response is None or response.option(coap.OSCORE) is None:
+            return response
+        return self.context.unprotect_response(response, reference)
