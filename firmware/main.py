@@ -6,18 +6,32 @@ Nothing else in the firmware does work at import.
 import asyncio
 import sys
 
+from admit_device.device import Device
+
 if sys.platform == "esp32":
     from ports.esp32.board import open_board
 else:
     from ports.virtual.board import open_board
 
-from admit_device.device import Device
-
 
 def main():
     """Run the device until it is switched off."""
     board = open_board()
-    asyncio.run(Device(board.ports, board.routines(), **board.test_identity()).run())
+    profile = None
+    if board.test_identity:
+        from admit_device.strangers import load
+
+        profile = load(board.test_identity)
+    asyncio.run(Device(board, run_file(board.routines_file), profile).run())
+
+
+def run_file(path):
+    """The names that a routines file defines; none if there is no file."""
+    namespace = {}
+    if path:
+        with open(path) as file:
+            exec(file.read(), namespace)
+    return namespace
 
 
 if __name__ == "__main__":

@@ -8,7 +8,9 @@ take. Without a MicroPython nothing runs at all: these tests are never skipped.
 """
 
 import ast
+import linecache
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -99,11 +101,17 @@ class MicroPythonTest(pytest.Item):
     def repr_failure(self, excinfo):
         if isinstance(excinfo.value, MicroPythonFailure):
             text = str(excinfo.value).strip()
-            return f"{text.splitlines()[-1] if text else 'failed'} (on MicroPython)\n\n{text}"
+            return f"{text.splitlines()[-1]} (on MicroPython) {failed_line(text)}\n\n{text}"
         return super().repr_failure(excinfo)
 
     def reportinfo(self):
         return self.path, None, self.name
+
+
+def failed_line(text):
+    """The line of source where the last traceback in `text` ends, as a traceback on MicroPython does not show it."""
+    places = re.findall(r'File "(.+)", line (\d+)', text)
+    return linecache.getline(places[-1][0], int(places[-1][1])).strip() if places else ""
 
 
 class MicroPythonFailure(Exception):

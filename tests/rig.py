@@ -6,7 +6,6 @@ The phone speaks real bytes: GATT values, EDHOC, OSCORE. Only the radio between 
 import asyncio
 
 from admit_device.device import Device
-from admit_device.ports import Ports
 from admit_protocol import anchor, cbor, coap, cose, credential, edhoc, grant, oscore
 from admit_protocol.coap_udp import UdpLayer
 from admit_protocol.edhoc_initiator import Initiator
@@ -48,10 +47,10 @@ class Site:
 class Rig:
     """A device on memory ports, commissioned or not, that can be switched off and on again."""
 
-    def __init__(self, namespace=None, site=None, device_id="kiosk-1", **device):
+    def __init__(self, namespace=None, site=None, device_id="kiosk-1", profile=None):
         self.storage, self.keystore = Memory(), Memory()
         self.clock, self.dice, self.site = HandClock(), Dice(b"device"), site
-        self.namespace, self.extra = namespace or {}, device
+        self.namespace, self.profile = namespace or {}, profile
         self.boot()
         if site:
             self.commission(site, device_id)
@@ -61,8 +60,8 @@ class Rig:
         self.outputs = Outputs()
         self.radio, self.cable = Links("ble"), Links("serial", 1)
         self.links = [self.radio, self.cable]
-        ports = Ports(self.storage, self.keystore, self.clock, self.dice, self.outputs, self.links)
-        self.device = Device(ports, self.namespace, **self.extra)
+        self.entropy = self.dice
+        self.device = Device(self, self.namespace, self.profile)  # the rig is the board
         asyncio.run(self.device.start())
         self.next_link = 1
 

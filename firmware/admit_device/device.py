@@ -11,10 +11,10 @@ adds what needs a site: access, journal, sessions, login, routines. Nothing here
 import asyncio
 import gc
 
-from admit_protocol import cbor, edhoc, journal as records
+from admit_protocol import cbor
+from admit_protocol import journal as records
 from admit_protocol.suite import Suite
 
-from admit_device.access import Access
 from admit_device.clock import Clock
 from admit_device.commissioning import Commissioning
 from admit_device.exchange import Exchange
@@ -24,10 +24,11 @@ from admit_device.kiosk import Kiosk
 from admit_device.links import Listener
 from admit_device.login import Login
 from admit_device.preparation import Preparation
+from admit_device.profile import Profile
 from admit_device.resources import Resources, SiteResources
 from admit_device.routine_resource import RoutineResource
 from admit_device.routines import collect
-from admit_device.sessions import PRODUCTION_METHODS, Sessions
+from admit_device.sessions import Sessions
 
 VERSION = "0.1.0"
 _QUIET_MS = 100  # prepare only after so much silence: a visitor in the middle of a handshake comes first
@@ -35,11 +36,13 @@ _FACTORY_NAME = "admit-factory"
 
 
 class Device:
-    """One device. `namespace`: the names of its routines file. `access`, `methods`: replaced by test identities only."""
+    """One device. `ports`: a board (ports.py); `namespace`: the names of its routines file; `profile`: strangers.py, or
+    None on every device that guards something.
+    """
 
-    def __init__(self, ports, namespace, access=Access, methods=PRODUCTION_METHODS):
+    def __init__(self, ports, namespace, profile=None):
         self._ports = ports
-        self._make_access, self._methods = access, methods
+        self._profile = profile or Profile()
         self._suite = Suite(ports.entropy.random)
         self.clock = Clock(ports.clock, ports.storage)
         self.identity = Identity(ports.keystore, self._suite)
@@ -100,14 +103,12 @@ class Device:
 
     def _open_site(self):
         """Make what a commissioned device has beyond a factory one."""
-        storage, identity = self._ports.storage, self.identity
-        access = self._make_access(storage, self.clock, identity, self._suite)
+        storage, identity, profile = self._ports.storage, self.identity, self._profile
+        access = profile.access(storage, self.clock, identity, self._suite)
         self.journal = Journal(storage, self.clock, records.first_head(identity.key.public))
         self.preparation = Preparation(self._suite, self.boots)
-        credential = edhoc.cwt_credential(identity.credential.data)
-        own = (identity.key, credential.id_cred, credential)
         self.sessions = Sessions(
-            self._suite, self.clock, own, access, self.preparation, self.journal, self._methods, self._ended
+            self._suite, self.clock, profile, identity, access, self.preparation, self.journal, self._ended
         )
         self.login = Login(self.clock, self._login_changed)
         self._exchange.sessions = self.sessions

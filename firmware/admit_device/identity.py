@@ -37,6 +37,10 @@ class Identity:
         """The name that the site gave the device, or "" in factory state."""
         return self.credential.device_id if self.credential else ""
 
+    def private_key(self, secret):
+        """A private key of this device's crypto, of a secret that is not its identity (test identities)."""
+        return self._suite.private_key(secret)
+
     def make_key(self, contribution):
         """Make the device key once; later calls return the same one, so a torn commissioning can be repeated.
 

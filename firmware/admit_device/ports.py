@@ -1,6 +1,7 @@
 """What a board must bring: the ports, as the device app sees them.
 
-Ports are duck-typed; this page is their contract, and firmware/ports/ holds those that exist. Every call happens on the
+A board is any object with the attributes below; this page is their contract, and firmware/ports/ holds those that exist.
+Every call happens on the
 asyncio loop, never in an interrupt: a port whose hardware interrupts must queue and wake a task of its own.
 
 storage     read(name) -> bytes or None          StorageError("storage-corrupt") if its checksum fails
@@ -23,15 +24,3 @@ links       (radio, cable, udp, each one a "link server")
             `link` is a small int of the port's choice, unique while open. ble carries GATT values (one send
             outstanding until confirmed); serial and udp carry CoAP datagrams and open a link at a peer's first one.
 """
-
-
-class Ports:
-    """The ports of one board, under the names above."""
-
-    def __init__(self, storage, keystore, clock, entropy, outputs, links):
-        self.storage = storage
-        self.keystore = keystore
-        self.clock = clock
-        self.entropy = entropy
-        self.outputs = outputs
-        self.links = links

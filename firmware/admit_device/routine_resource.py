@@ -78,9 +78,10 @@ class RoutineResource:
         return end(DONE, result)
 
     def _end(self, request, identifier, state, result):
+        told = _outcome(self._invocations.finish(_who(request), identifier, state, result))
         outcome = records.DONE if state == DONE else records.FAILED
         self._journal.record(records.INVOCATION, request.session.subject.kid, "/r/" + request.name, outcome)
-        return _outcome(self._invocations.finish(_who(request), identifier, state, result))
+        return told
 
     def _routine(self, request):
         routine = self._routines.get(request.name)

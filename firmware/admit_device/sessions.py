@@ -15,7 +15,6 @@ IDLE_MS = 600 * 1000
 MAX_SESSIONS = 8
 
 CIPHER_SUITES = (2, 3)
-PRODUCTION_METHODS = (2,)  # the user by static Diffie-Hellman, the device by signature
 
 class HandshakeFailed(Exception):
     """EDHOC ended with `cause`; the peer is told by an EDHOC error message (RFC 9528 section 6)."""
@@ -28,12 +27,11 @@ class HandshakeFailed(Exception):
 class Session:
     """A proven peer: its OSCORE context, and the subject (grant) that it authenticated as."""
 
-    def __init__(self, recipient_id, context, subject, now_ms):
-        self.recipient_id = recipient_id
+    def __init__(self, context, subject, now_ms, lasting=False):
         self.context = context
         self.subject = subject
         self.heard_ms = now_ms
-        self.preshared = False
+        self.lasting = lasting  # preshared: no handshake made it, and silence does not end it
 
 
 class Handshake:
@@ -46,23 +44,21 @@ class Handshake:
 
 
 class Sessions:
-    """All handshakes and sessions of the device.
+    """All handshakes and sessions of the device; `ended(session)` is told of each that closed."""
 
-    `own` is (device key, ID_CRED_R, CRED_R); `methods` the EDHOC methods accepted; `ended(session)` is told of each that
-    closed.
-    """
-
-    def __init__(self, suite, clock, own, access, preparation, journal, methods, ended):
+    def __init__(self, suite, clock, profile, identity, access, preparation, journal, ended):
         self._suite = suite
         self._clock = clock
-        self._own = own
+        self._methods = profile.methods
+        self._own = profile.own(identity)
         self._access = access
         self._preparation = preparation
         self._journal = journal
-        self._methods = methods
         self._handshakes = {}
         self._sessions = {}
         self._ended = ended
+        for context, subject in profile.contexts(suite, identity):
+            self._sessions[context.recipient_id] = Session(context, subject, clock.monotonic_ms(), True)
 
     def edhoc(self, link, payload):
         """Answer a POST to /.well-known/edhoc: `true, message_1` or `C_R, message_3` (RFC 9528 appendix A.2).
@@ -95,7 +91,7 @@ class Sessions:
 
     def close(self, session):
         """End a session; its keys are forgotten."""
-        if self._sessions.pop(session.recipient_id, None):
+        if self._sessions.pop(session.context.recipient_id, None):
             self._ended(session)
 
     def expire(self):
@@ -105,24 +101,18 @@ class Sessions:
             self.abandon(link)
             self._journal.count_failure()
         for session in list(self._sessions.values()):
-            if now_ms - session.heard_ms >= IDLE_MS and not session.preshared:
+            if now_ms - session.heard_ms >= IDLE_MS and not session.lasting:
                 self.close(session)
 
     def deadline(self):
         """When `expire` may have something to do, in milliseconds of the monotonic clock, or None."""
         times = [each.until_ms for each in self._handshakes.values()]
-        times += [each.heard_ms + IDLE_MS for each in self._sessions.values() if not each.preshared]
+        times += [each.heard_ms + IDLE_MS for each in self._sessions.values() if not each.lasting]
         return min(times) if times else None
 
     def busy(self):
         """Is a handshake waiting for its message_3?"""
         return bool(self._handshakes)
-
-    def add_preshared(self, context, recipient_id, subject):
-        """Add a context that no handshake made (test identities only); it does not expire."""
-        session = Session(recipient_id, context, subject, self._clock.monotonic_ms())
-        session.preshared = True
-        self._sessions[recipient_id] = session
 
     def _begin(self, link, message_1):
         self.abandon(link)
@@ -183,7 +173,7 @@ class Sessions:
             self.close(min(self._sessions.values(), key=lambda each: each.heard_ms))
         secret, salt = responder.oscore()
         context = oscore.Context(self._suite, secret, salt, responder.c_i, responder.c_r)
-        session = Session(responder.c_r, context, subject, self._clock.monotonic_ms())
+        session = Session(context, subject, self._clock.monotonic_ms())
         self._sessions[responder.c_r] = session
         responder.erase()
         link.proven = True

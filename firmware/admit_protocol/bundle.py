@@ -1,8 +1,8 @@
 """Bundles: what an authority tells one device through whoever passes by. Which grants no longer count.
 
 Owns: the bundle's bytes.
-Rules: the authority's signature decides, never the carrier; the epoch grows with every bundle, and a device takes only a
-greater one, so that a replayed bundle brings nothing back; the revoked ids stand in ascending order, each once.
+Rules: the authority's signature decides, never the carrier; the epoch grows with every bundle, and a device takes only
+a greater one, so that a replayed bundle brings nothing back; the revoked ids stand in ascending order, each once.
 Must not know: storage, grants, and who carried it.
 """
 

@@ -75,6 +75,7 @@ CONTENT_CID_EDHOC = 65
 CONTENT_PROBLEM = 257
 
 MAX_TOKEN = 8
+MAX_QUEUE = 8
 
 # Critical options: number -> shortest, longest value, whether it may repeat. RFC 7252 table 4, RFC 7959 table 1,
 # RFC 8613 section 2; RFC 9668 section 3.1 says that a value of the EDHOC option is ignored, so any length will do.
@@ -244,17 +245,18 @@ def check_critical(options, known):
 
 
 def queue_up(queue, message, data):
-    """Append (message, data) to a list of what waits to be sent.
+    """Append (message, data) to a list of what waits to be sent; a slow peer cannot make it grow beyond MAX_QUEUE.
 
-    A notification takes the place of an older one of its observation: only the latest state counts, and a slow peer
-    cannot make the queue grow. RFC 7641 section 4.5.2.
+    A notification takes the place of an older one of its observation: RFC 7641 section 4.5.2. Returns the token of the
+    oldest message if that had to go, else None.
     """
     if not message.is_request and message.option(OBSERVE) is not None:
         for at, (older, _) in enumerate(queue):
             if older.token == message.token and not older.is_request and older.option(OBSERVE) is not None:
                 queue[at] = (message, data)
-                return
+                return None
     queue.append((message, data))
+    return queue.pop(0)[0].token if len(queue) > MAX_QUEUE else None
 
 
 def encode_body(options, payload):

@@ -25,6 +25,7 @@ MAX_EXCHANGES = 32  # remembered ids of the peer
 MAX_ANSWERS = 4  # of them with the whole answer, for a peer that asks again
 MAX_AWAITED = 16  # requests and observations of ours without an end
 MAX_READY = 16
+MAX_FAILED = 16
 
 # What a request of the peer still lacks, and the type that its response then takes (RFC 7252 section 5.2).
 WAITING = "waiting"  # a CON that got nothing yet
@@ -129,6 +130,7 @@ class UdpLayer:
     def send(self, message, now_ms):
         """Queue a request, or a response, which goes to the peer's request with its token if one still waits.
 
+        When more than coap.MAX_QUEUE messages wait, the oldest has failed.
         Raises LocalError("coap-too-long") if the datagram would exceed `max_payload`.
         """
         exchange = None if message.is_request else self._open_exchange(message.token)
@@ -148,7 +150,7 @@ class UdpLayer:
         if exchange:
             exchange.state = DONE
         if kind == CON:
-            queue_up(self._queue, message, datagram)
+            self._fail(queue_up(self._queue, message, datagram))
         else:
             self._ready.append(datagram)
 
@@ -317,5 +319,7 @@ class UdpLayer:
         self._ready.append(flight.datagram)
 
     def _fail(self, token):
-        self._failed.append(token)
+        if token is None:
+            return
+        self._failed = self._failed[1 - MAX_FAILED :] + [token]
         self._awaited = [item for item in self._awaited if item[0] != token]

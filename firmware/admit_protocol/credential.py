@@ -36,11 +36,6 @@ def issue(authority_key, site_id, device_id, device_public, kid, issued_at):
     return cwt.issue(authority_key, claims, cose.DEVICE_CREDENTIAL)
 
 
-def parse_site_id(claims):
-    """The 16-byte id of the site that issued `claims`. Raises Malformed anchor-issuer."""
-    return anchor.parse_issuer(claims.get(cwt.ISS))
-
-
 def parse(data):
     """The Credential in `data`, not yet verified.
 
@@ -56,7 +51,8 @@ def parse(data):
     public, device_kid = cwt.cnf_key(claims)
     if not _is_one_byte_int(device_kid):
         raise Malformed("credential-kid")
-    return Credential(device_id, public, device_kid, parse_site_id(claims), claims[cwt.IAT], token.sign1, token.data)
+    site_id = anchor.parse_issuer(claims[cwt.ISS])
+    return Credential(device_id, public, device_kid, site_id, claims[cwt.IAT], token.sign1, token.data)
 
 
 def verify(credential, anchor, suite):

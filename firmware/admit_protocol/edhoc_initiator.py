@@ -108,4 +108,5 @@ class Initiator(edhoc_session.Session):
 
     def _verify_message_4(self, data):
         items = cbor.decode_sequence(self._open(8, data, "edhoc-message-4"))
+        self._prk = None
         return self._accept_ead(edhoc.decode_ead(items))

@@ -104,4 +104,6 @@ class Responder(edhoc_session.Session):
         return self._step(edhoc_session.DONE, edhoc_session.CONFIRMED, self._message_4, ead)
 
     def _message_4(self, ead):
-        return self._seal(8, edhoc.encode_ead(ead))
+        message = self._seal(8, edhoc.encode_ead(ead))
+        self._prk = None
+        return message

@@ -84,11 +84,14 @@ class Session:
         """
         self._check_done()
         self._prk_out = derive(self._prk_out, 11, context, _HASH_LENGTH)
-        self._prk = None  # PRK_out of before could be derived from it
+        self._prk = None  # the old PRK_out could be derived from it
         self._state = CONFIRMED
 
     def oscore(self):
-        """(master secret 16 bytes, master salt 8). I's sender id is C_R, R's is C_I. RFC 9528 section A.1."""
+        """(master secret 16 bytes, master salt 8). I's sender id is C_R, R's is C_I. RFC 9528 section A.1.
+
+        Whoever needs nothing more calls `erase` then.
+        """
         return self.exporter(0, b"", 16), self.exporter(1, b"", 8)
 
     # Steps

@@ -67,8 +67,8 @@ class GattLayer:
         self.max_payload = min(MAX_VALUE, mtu - 3)
         self.garbage = 0
         self._server = server
-        # Of our latest message; the first one takes the other, 0. As the peer's initial ACKNOWLEDGE_ID is 0 too, a value
-        # that crosses our very first message passes for its acknowledgement. No harm: GATT keeps order and loses nothing.
+        # Of our latest message; the first one takes the other, 0. The peer's ACKNOWLEDGE_ID begins as 0 too, so a value
+        # that crosses our very first message passes for its acknowledgement: no harm, as GATT loses nothing.
         self._own_id = 1
         self._peer_id = 0  # of the peer's latest message that had CONFIRM set
         self._seen = None  # the peer's latest value up to its token
@@ -98,11 +98,16 @@ class GattLayer:
         return [] if message.code == EMPTY else [message]
 
     def send(self, message, now_ms):
-        """Queue a request or response. Raises LocalError("gatt-too-long") if it would not fit `max_payload`."""
+        """Queue a request or response. When more than coap.MAX_QUEUE messages wait, the oldest has failed.
+
+        Raises LocalError("gatt-too-long") if the message would not fit `max_payload`.
+        """
         value = encode_value(0, message)
         if len(value) > self.max_payload:
             raise LocalError("gatt-too-long", "%d bytes, %d fit" % (len(value), self.max_payload))
-        queue_up(self._queue, message, value)
+        dropped = queue_up(self._queue, message, value)
+        if dropped is not None:
+            self._failed.append(dropped)
 
     def outgoing(self, now_ms):
         """The next value to write or indicate, or None. A message that is queued by now carries the acknowledgement."""

@@ -2,7 +2,7 @@
 
 Owns: its claims, the two forms of `scope` (docs/SPEC.md), and who may issue what.
 Rules: parse, then verify (signature, site), then decide (device, life, revocation here; everything else in rule.py,
-which also checks every time window). `scope` is plain AIF where AIF says it all, else a form that a reader of AIF cannot
+which checks every time window). `scope` is plain AIF where AIF says it all, else a form that a reader of AIF cannot
 read, so that it grants nothing rather than too much.
 Must not know: EDHOC, storage, clocks.
 """
@@ -23,8 +23,8 @@ class Grant:
     """A parsed grant.
 
     `id` (cti) and `kid` 8 bytes each, `site_id` 16, `key` (static DH) and `sig_key` (ES256, or None) 64 bytes each;
-    `audience` a tuple of device name patterns; `rules` a tuple of rule.Rule; `not_before`, `expires` unix seconds or
-    None; `data` its very bytes.
+    `audience` a tuple of device name patterns; `rules` a tuple of rule.Rule; `issued_at` unix seconds, `not_before` and
+    `expires` too, or None; `data` its very bytes.
     """
 
     def __init__(self, parsed):
@@ -39,6 +39,7 @@ class Grant:
         self.key, _ = cwt.cnf_key(claims)
         self.sig_key = _parse_sig_key(claims.get(cwt.SIG_KEY))
         self.rules = decode_scope(expect(claims.get(cwt.SCOPE), bytes, "grant-scope"))
+        self.issued_at = expect(claims.get(cwt.IAT), int, "grant-issued-at")
         self.not_before = claims.get(cwt.NBF)
         self.expires = claims.get(cwt.EXP)
 
@@ -79,10 +80,15 @@ def check_here(grant, device_id, revoked):
 
     Raises Untrusted grant-other-device or grant-revoked.
     """
-    if not [pattern for pattern in grant.audience if rule.matches(pattern, device_id)]:
+    if not is_for(grant, device_id):
         raise Untrusted("grant-other-device", "the grant is for " + ", ".join(grant.audience))
     if grant.id in revoked:
         raise Untrusted("grant-revoked", "the grant was taken back")
+
+
+def is_for(grant, device_id):
+    """Whether one of the grant's device name patterns is that of `device_id`."""
+    return any([rule.matches(pattern, device_id) for pattern in grant.audience])
 
 
 def check_now(grant, now):
@@ -95,8 +101,8 @@ def issue(
 ):
     """A grant's bytes, signed with the authority's `key`.
 
-    `grant_id` 8 random bytes; `audience` a list of device name patterns; `rules` a list of (pattern, methods, conditions);
-    `public` and `sig_public` the user's keys, 64 bytes each; times in unix seconds.
+    `grant_id` 8 random bytes; `audience` a list of device name patterns; `rules` a list of (pattern, methods,
+    conditions); `public` and `sig_public` the user's keys, 64 bytes each; times in unix seconds.
     Raises Malformed for a grant that `parse` would not take.
     """
     claims = {

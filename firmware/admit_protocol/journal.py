@@ -1,8 +1,8 @@
 """The journal's records, the hash chain through them, and the head that the device signs.
 
 Owns: the bytes of a record, `chain`, the signed head, and the verification of a journal that was carried out.
-Rules: a record names people by the kid of their grant, never by name. Any byte changed, any record missing, moved or cut
-off shows, with a reason of its own.
+Rules: a record names people by the kid of their grant, never by name. Any byte changed, any record missing, moved or
+cut off shows, with a reason of its own.
 Must not know: where records are kept, or what is worth one.
 """
 

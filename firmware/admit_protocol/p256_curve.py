@@ -116,11 +116,12 @@ def _columns(scalar, blind):
     (number + 2^308 - 1) / 2 is set where that of 2^i is positive. COMB holds the columns with a positive top tooth;
     the others are their negatives.
     """
-    signs = ((_odd(scalar, blind) + (1 << TEETH * COLUMNS) - 1) >> 1).to_bytes(39, "little")
+    signs = (_odd(scalar, blind) + (1 << TEETH * COLUMNS) - 1) >> 1
+    teeth = [signs >> (tooth * COLUMNS) & (1 << COLUMNS) - 1 for tooth in range(TEETH - 1, -1, -1)]
     for column in range(COLUMNS - 1, -1, -1):
         index = 0
-        for bit in range((TEETH - 1) * COLUMNS + column, -1, -COLUMNS):
-            index = index << 1 | (signs[bit >> 3] >> (bit & 7)) & 1
+        for tooth in teeth:
+            index = index << 1 | (tooth >> column) & 1
         positive = index >> (TEETH - 1)
         entry = ((~index, index)[positive] & 63) << 6
         x = int.from_bytes(COMB[entry : entry + 32], "big")
@@ -145,19 +146,32 @@ def _interleaved(base_scalar, scalar, table):
     """Steps for base_scalar * G + scalar * point with shared doublings. Public data only: zero digits are skipped."""
     columns = _columns(base_scalar, 0)
     digits = _sparse_digits(scalar)
-    for i in range(len(digits) - 1, -1, -1):
-        yield 1, table[(digits[i] + 15) >> 1] if digits[i] else None
-        if i < COLUMNS:
-            yield 0, next(columns)[1]
+    doublings = 0
+    for place in range(256, -1, -1):
+        doublings += 1
+        if place in digits:
+            yield doublings, table[(digits[place] + 15) >> 1]
+            doublings = 0
+        if place < COLUMNS:
+            yield doublings, next(columns)[1]
+            doublings = 0
 
 
 def _sparse_digits(scalar):
-    """The 257 digits of a scalar in 0..N-1, lowest first: 0 or odd in -15..15, one in six not zero (wNAF 5)."""
-    digits = []
-    for _ in range(257):
-        digit = ((scalar & 31) ^ 16) - 16 if scalar & 1 else 0
-        digits.append(digit)
-        scalar = (scalar - digit) >> 1
+    """{place: digit} with sum(digit << place) == scalar, in 0..N-1: digits odd in -15..15, places in 0..256 (wNAF 5).
+
+    Two places are five or more apart, six on average.
+    """
+    digits = {}
+    place = 0
+    while scalar:
+        if scalar & 1:
+            digits[place] = ((scalar & 31) ^ 16) - 16
+            scalar = (scalar - digits[place]) >> 5
+            place += 5
+        else:
+            scalar >>= 1
+            place += 1
     return digits
 
 

@@ -70,7 +70,7 @@ class Decoder:
         "other" is what slipmux does not name: an IP packet, or text of a program that knows no frames.
         """
         pieces = (self._raw + data).split(END)
-        # One byte more than any good frame needs tells that this one is too long, whatever else it brings.
+        # One byte more than the longest frame can take, all escaped, keeps a too long one too long and no longer.
         self._raw = pieces.pop()[: 2 * self._limit + 1]
         frames = [self._parse(raw) for raw in pieces if raw]
         self.dropped += frames.count(None)
@@ -78,7 +78,7 @@ class Decoder:
 
     def _parse(self, raw):
         frame = _unescape(raw)
-        if frame is None or len(raw) > 2 * self._limit or len(frame) > self._limit:
+        if frame is None or len(frame) > self._limit:
             return None
         if frame[0] == COAP:
             return ("coap", frame[1:-2]) if fcs16(frame) == _GOOD_FCS else None

@@ -9,11 +9,10 @@ Must not know: the registry, and who asked for what.
 from collections.abc import Callable
 from pathlib import Path
 
-from admit_protocol import anchor, bundle, credential, grant
-from admit_protocol.errors import LocalError
-
 from admit import keyfiles
 from admit.suite import HostPrivateKey, HostSuite
+from admit_protocol import anchor, bundle, credential, grant
+from admit_protocol.errors import LocalError
 
 MIN_PASSPHRASE = 8  # characters
 
@@ -80,10 +79,6 @@ def create(folder: Path, name: str, passphrase: str) -> Authority:
     """Make a new authority's files in `folder`. Raises LocalError authority-passphrase, anchor-name."""
     if len(passphrase) < MIN_PASSPHRASE:
         raise LocalError("authority-passphrase", f"the passphrase needs at least {MIN_PASSPHRASE} characters")
-    publics = []
-    for file in (_SIGN, _ECDH):
-        pem = keyfiles.new_private_pem(passphrase)
-        keyfiles.write_file(folder / file, pem)
-        publics.append(keyfiles.parse_private_pem(pem, passphrase).public)
-    keyfiles.save_anchor(folder, anchor.Anchor(*publics, name))
+    sign_public, ecdh_public = [keyfiles.make_private_file(folder / file, passphrase) for file in (_SIGN, _ECDH)]
+    keyfiles.save_anchor(folder, anchor.Anchor(sign_public, ecdh_public, name))
     return Authority(folder, lambda: passphrase)

@@ -78,7 +78,7 @@ class Session:
     """A session with one device. `start` runs EDHOC up to message_2; the first request carries message_3."""
 
     def __init__(self, connection: Connection, holder: Holder, device_credential: bytes, known: bool = False):
-        self._connection = connection
+        self.connection = connection
         self._holder = holder
         self._device = edhoc.cwt_credential(device_credential)
         self._by_value = not known
@@ -92,7 +92,7 @@ class Session:
         """message_1 and message_2: afterwards the device has proven itself, and nothing of the user has left."""
         initiator = self._initiator()
         message_1 = edhoc.encode_prefixed(None, initiator.message_1())
-        response = await self._connection.request(_edhoc_request(message_1, coap.CONTENT_CID_EDHOC))
+        response = await self.connection.request(_edhoc_request(message_1, coap.CONTENT_CID_EDHOC))
         _raise_edhoc_error(response)
         _, id_cred_r, _ = initiator.parse_message_2(checked(response).payload)
         if id_cred_r != self._device.id_cred:
@@ -108,7 +108,7 @@ class Session:
         """One protected request and its whole response. Raises Refused, with the device's reason, for an error."""
         message = coap.request(method, path, payload, content_format, [(coap.URI_QUERY, query)] if query else ())
         async with self._first:  # message_3 goes once, with the first request
-            block_size = self._connection.max_payload - _OVERHEAD
+            block_size = self.connection.max_payload - _OVERHEAD
             response = await block_wise(message, block_size, self._exchange)
         return checked(response)
 
@@ -118,7 +118,7 @@ class Session:
             await self._introducing(self._send_message_3)
         message = coap.request(coap.GET, path, options=[(coap.OBSERVE, b"")])
         outer, reference = self._context.protect_request(message)
-        async for response in self._connection.observe(outer):
+        async for response in self.connection.observe(outer):
             yield checked(self._context.unprotect_response(response, reference))
 
     async def _exchange(self, message: coap.Message) -> coap.Message:
@@ -142,7 +142,7 @@ class Session:
         outer, reference = self._context.protect_request(message)
         if self._message_3 is not None:
             outer = oscore.combine(self._message_3, outer)
-        response = await self._connection.exchange(outer)
+        response = await self.connection.exchange(outer)
         _raise_edhoc_error(response)
         if response.option(coap.OSCORE) is None:
             raise Refused("device-refused", coap.code_text(response.code), response.code)
@@ -151,13 +151,13 @@ class Session:
         return inner
 
     def _fits(self, message: coap.Message) -> bool:
-        return len(self._message_3) + len(message.payload) + _OVERHEAD + 32 <= self._connection.max_payload
+        return len(self._message_3) + len(message.payload) + _OVERHEAD + 32 <= self.connection.max_payload
 
     async def _send_message_3(self) -> None:
         if self._message_3 is None:
             return
         body = edhoc.encode_prefixed(self._context.sender_id, self._message_3)
-        response = await self._connection.request(_edhoc_request(body, coap.CONTENT_CID_EDHOC))
+        response = await self.connection.request(_edhoc_request(body, coap.CONTENT_CID_EDHOC))
         _raise_edhoc_error(response)
         checked(response)
         self._message_3 = None

@@ -76,8 +76,9 @@ class Connection:
         if self._broken:
             raise self._broken
         try:
-            answer = await asyncio.wait_for(answers.get(), timeout_s)
-        except asyncio.TimeoutError:
+            async with asyncio.timeout(timeout_s):
+                answer = await answers.get()
+        except TimeoutError:
             raise TimedOut("request-timeout", "the device did not answer in %g s" % timeout_s) from None
         if isinstance(answer, AdmitError):
             raise answer
@@ -111,9 +112,12 @@ class Connection:
             due_ms = self.transport.layer.deadline()
             wait_s = None if due_ms is None else max(due_ms - _now_ms(), 0) / 1000
             self._due.clear()
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._due.wait(), wait_s)
+            try:
+                async with asyncio.timeout(wait_s):  # wait_for would swallow a cancellation (CPython 3.11)
+                    await self._due.wait()
                 continue
+            except TimeoutError:
+                pass
             try:
                 await self._flush()
             except AdmitError as error:

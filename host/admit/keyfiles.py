@@ -1,7 +1,7 @@
 """Key files: P-256 keys as PEM, readable by foreign tools, and written so that nobody else can read a private one.
 
-Owns: the formats (an anchor's own; SubjectPublicKeyInfo; PKCS #8, encrypted by PBES2 with scrypt and AES-256-CBC, RFC 8018, RFC 7914),
-file modes, and whole-or-absent writes.
+Owns: the formats (an anchor's own; SubjectPublicKeyInfo; PKCS #8, encrypted by PBES2 with scrypt and AES-256-CBC,
+RFC 8018, RFC 7914), file modes, and whole-or-absent writes.
 Rules: private files are 0600 from their first byte on, and are refused if others may read them.
 Must not know: whose key it is, or what for.
 """
@@ -25,11 +25,11 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from admit.suite import HostPrivateKey
 from admit_protocol.anchor import Anchor
 from admit_protocol.anchor import decode as decode_anchor
 from admit_protocol.errors import Conflict, LocalError, Malformed, NotFound
-
-from admit.suite import HostPrivateKey
+from admit_protocol.kdf import sha256
 
 _ANCHOR = "anchor.cbor"
 
@@ -43,13 +43,15 @@ _OID_SCRYPT = bytes.fromhex("2b06010401da47040b")
 _OID_AES256_CBC = bytes.fromhex("60864801650304012a")
 
 
-def new_private_pem(passphrase: str | None = None) -> bytes:
-    """A new private key as PEM, encrypted if there is a passphrase."""
+def make_private_file(path: Path, passphrase: str | None = None) -> bytes:
+    """Make a new private key and its file, encrypted if there is a passphrase. Returns the public key, 64 bytes."""
     key = ec.generate_private_key(_CURVE)
-    if passphrase is None:
-        return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     plain = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    return _pem("ENCRYPTED PRIVATE KEY", _encrypt(plain, passphrase.encode()))
+    if passphrase is None:
+        write_file(path, _pem("PRIVATE KEY", plain))
+    else:
+        write_file(path, _pem("ENCRYPTED PRIVATE KEY", _encrypt(plain, passphrase.encode())))
+    return HostPrivateKey(key).public
 
 
 def parse_private_pem(pem: bytes, passphrase: str | None = None) -> HostPrivateKey:
@@ -64,6 +66,11 @@ def parse_private_pem(pem: bytes, passphrase: str | None = None) -> HostPrivateK
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
         raise Malformed("key-file", "not a P-256 key")
     return HostPrivateKey(key)
+
+
+def fingerprint(public: bytes) -> str:
+    """The name of a public key: the first 8 bytes of its SHA-256, in hex."""
+    return sha256(public)[:8].hex()
 
 
 def public_pem(*publics: bytes) -> str:

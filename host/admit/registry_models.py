@@ -26,16 +26,17 @@ class Key(Base):
     __tablename__ = "keys"
 
     fingerprint: Mapped[str] = mapped_column(String(16), primary_key=True)
-    user: Mapped[str] = mapped_column(ForeignKey("users.name"), index=True)
+    user_name: Mapped[str] = mapped_column(ForeignKey("users.name"), index=True)
     public: Mapped[bytes] = mapped_column(LargeBinary(64), unique=True)
     sig_public: Mapped[bytes | None] = mapped_column(LargeBinary(64))
     added_at: Mapped[int] = mapped_column(BigInteger)
 
 
 class Device(Base):
-    """A device of the site. `epoch` is that of the newest bundle made for it, `held_epoch` of the one it is known to hold.
+    """A device of the site.
 
-    `version` counts changes, so that two writers cannot both build on the same state.
+    `epoch` is that of the newest bundle made for it, `held_epoch` that of the one which it is known to hold. `version`
+    counts changes, so that two writers cannot both build on the same state.
     """
 
     __tablename__ = "devices"
@@ -58,7 +59,7 @@ class GrantRow(Base):
 
     id: Mapped[str] = mapped_column(String(16), primary_key=True)
     kid: Mapped[bytes] = mapped_column(LargeBinary(8), unique=True)
-    user: Mapped[str] = mapped_column(ForeignKey("users.name"), index=True)
+    user_name: Mapped[str] = mapped_column(ForeignKey("users.name"), index=True)
     fingerprint: Mapped[str] = mapped_column(ForeignKey("keys.fingerprint"))
     data: Mapped[bytes] = mapped_column(LargeBinary)
     issued_at: Mapped[int] = mapped_column(BigInteger)
@@ -96,12 +97,18 @@ class RecordRow(Base):
 
 
 class HeadRow(Base):
-    """A signed head of a device's journal that was seen: `head` after `count` records. It witnesses what came before."""
+    """A signed head of a device's journal that was seen: `head` after `count` records. It witnesses what came before.
+
+    The records collected with it begin at number `first`, before which the head was `base`; if `first` is not the count
+    of the head before, the device had dropped the records between.
+    """
 
     __tablename__ = "heads"
 
     device_id: Mapped[str] = mapped_column(ForeignKey("devices.id"), primary_key=True)
     count: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     head: Mapped[bytes] = mapped_column(LargeBinary(32))
+    first: Mapped[int] = mapped_column(BigInteger)
+    base: Mapped[bytes] = mapped_column(LargeBinary(32))
     signed: Mapped[bytes] = mapped_column(LargeBinary)
     seen_at: Mapped[int] = mapped_column(BigInteger)

@@ -8,12 +8,11 @@ Must not know: the registry, and the authority's private keys. A user's laptop h
 
 from pathlib import Path
 
-from admit_protocol import credential, grant, rule
-from admit_protocol.anchor import Anchor
-from admit_protocol.errors import NotFound, Untrusted
-
 from admit import keyfiles
 from admit.suite import HostPrivateKey, HostSuite
+from admit_protocol import credential, grant
+from admit_protocol.anchor import Anchor
+from admit_protocol.errors import NotFound, Untrusted
 
 _LOGIN = "login.pem"
 _SIGN = "sign.pem"
@@ -73,7 +72,7 @@ class Wallet:
         """The newest grant that counts on `device_id` at `now`. Raises why the nearest does not, or wallet-no-grant."""
         refusal: Exception = NotFound("wallet-no-grant", f"no grant for {device_id}")
         for given in self.grants():
-            if not any(rule.matches(pattern, device_id) for pattern in given.audience):
+            if not grant.is_for(given, device_id):
                 continue
             try:
                 given.check(device_id, now, ())
@@ -118,11 +117,7 @@ def create(folder: Path, anchor: Anchor | None = None) -> Wallet:
     """
     if not (folder.is_dir() and not (folder / _PUBLIC).exists()):
         keyfiles.make_folder(folder)
-    publics = []
-    for file in (_LOGIN, _SIGN):
-        pem = keyfiles.new_private_pem()
-        keyfiles.write_file(folder / file, pem)
-        publics.append(keyfiles.parse_private_pem(pem).public)
+    publics = [keyfiles.make_private_file(folder / file) for file in (_LOGIN, _SIGN)]
     if anchor:
         keyfiles.save_anchor(folder, anchor)
     keyfiles.write_file(folder / _PUBLIC, keyfiles.public_pem(*publics).encode(), secret=False)

@@ -1,29 +1,30 @@
-"""The four P-256 jobs of a login, ours and pure-Python ecdsa's, as calls that a clock or a tally can be held against."""
+"""The P-256 jobs of a login, ours and pure-Python ecdsa's, as calls that a clock can be held against."""
 
 import hashlib
 import random
 
 import ecdsa
 
-SEED = 2024  # both do their work on the same keys in each run
+SEED = 2024  # the same keys in each run
 MESSAGE = b"the message that is signed"
 
 
 def our_jobs(p256):
-    """{name: call} of keygen, ECDH with a long-term key, sign and verify; `p256` the module or a copy of it."""
+    """{name: call}: keygen, ECDH with the key just made, sign, verify; and ECDH with a long-term key, which is blinded."""
     source = random.Random(SEED).randbytes
-    key = p256.PrivateKey(p256.new_secret(source), source)
-    public, peer, signature = key.public, p256.generate(source).public, key.sign(MESSAGE)
+    fresh, key = p256.generate(source), p256.PrivateKey(p256.new_secret(source), source)
+    public, peer, signature = key.public, fresh.public, key.sign(MESSAGE)
     return {
         "keygen": lambda: p256.generate(source).public,
-        "ECDH": lambda: key.shared_secret(peer),
+        "ECDH": lambda: fresh.shared_secret(public),
         "sign": lambda: key.sign(MESSAGE),
         "verify": lambda: p256.verify(public, MESSAGE, signature),
+        "ECDH, long-term key": lambda: key.shared_secret(peer),
     }
 
 
 def ecdsa_jobs():
-    """The same with the `ecdsa` package, from bytes to bytes, its table for G already made."""
+    """The same four with the `ecdsa` package, from bytes to bytes, its table for G already made; it blinds no scalar."""
     if ecdsa.ellipticcurve.GMPY:
         raise RuntimeError("ecdsa has found gmpy2 and is no longer pure Python: uninstall gmpy2 to compare")
     curve, digest = ecdsa.NIST256p, hashlib.sha256

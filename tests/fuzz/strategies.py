@@ -1,10 +1,13 @@
-"""What the fuzz tests of CBOR-based parsers feed on: values, valid bytes gone wrong, and one way to judge the outcome."""
+"""What the fuzz tests of CBOR-based parsers feed on: values, valid bytes gone wrong, and one judge of the outcome."""
+
+import hashlib
+
+from hypothesis import settings
+from hypothesis import strategies as st
 
 from admit_protocol import cbor
 from admit_protocol.cbor import Tag
 from admit_protocol.errors import RemoteError
-from hypothesis import settings
-from hypothesis import strategies as st
 
 FUZZ = settings(max_examples=200, deadline=None, derandomize=True, database=None)
 
@@ -21,14 +24,27 @@ def containers(inner):
 
 values = st.recursive(scalars, containers, max_leaves=20)
 
+# What credentials, grants and bundles are made of.
+publics = st.binary(min_size=64, max_size=64)
+sites = st.binary(min_size=16, max_size=16)
+names = texts.filter(lambda name: 0 < len(name.encode()) <= 64)
+times = st.integers(0, 2**64 - 1)
+
+
+class Signer:
+    """Signs without secrecy: the same message, the same 64 bytes."""
+
+    def sign(self, message):
+        return hashlib.sha512(message).digest()
+
 
 @st.composite
 def mutations(draw, valid):
     """Bytes of the strategy `valid`, with a few of them changed, cut out, doubled or put in."""
     data = bytearray(draw(valid))
-    for _ in range(draw(st.integers(1, 3))):
+    for _ in range(draw(st.sampled_from((1, 1, 2, 3)))):
         at = draw(st.integers(0, len(data)))
-        change = draw(st.sampled_from(("flip", "cut", "insert", "repeat", "end")))
+        change = draw(st.sampled_from(("flip", "flip", "flip", "cut", "insert", "repeat", "end")))
         if change == "flip" and at < len(data):
             data[at] ^= 1 << draw(st.integers(0, 7))
         elif change == "cut":
@@ -43,8 +59,8 @@ def mutations(draw, valid):
 
 
 def hostile(valid):
-    """Random bytes, bytes of `valid` gone wrong, and the encodings of values that are something else altogether."""
-    return st.binary(max_size=200) | mutations(valid) | values.map(cbor.encode)
+    """Bytes of `valid`, the same gone wrong, random ones, and the encodings of values that are something else."""
+    return valid | mutations(valid) | st.binary(max_size=200) | values.map(cbor.encode)
 
 
 def parsed(parse, data):

@@ -1,9 +1,9 @@
 """AIF under hypothesis: refused, or an allow-list of known methods with one encoding."""
 
-from admit_protocol import aif, cbor
 from hypothesis import given
 from hypothesis import strategies as st
 
+from admit_protocol import aif, cbor
 from fuzz.strategies import FUZZ, hostile, parsed, texts, values
 
 KNOWN = 0x7F | 0x7F << aif.DYNAMIC

@@ -3,12 +3,12 @@
 import math
 
 import cbor2
-from admit_protocol import cbor
-from admit_protocol.cbor import Tag
-from admit_protocol.errors import Malformed
 from hypothesis import given
 from hypothesis import strategies as st
 
+from admit_protocol import cbor
+from admit_protocol.cbor import Tag
+from admit_protocol.errors import Malformed
 from fuzz.strategies import FUZZ, hostile, integers, mutations, scalars, texts, values
 
 encodings = values.map(cbor.encode)

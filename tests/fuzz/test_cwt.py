@@ -2,18 +2,18 @@
 
 import os
 
-from admit_protocol import cbor, cose, cwt
-from admit_protocol.suite import Suite
 from hypothesis import given
 from hypothesis import strategies as st
 
+from admit_protocol import cbor, cose, cwt
+from admit_protocol.suite import Suite
 from fuzz.strategies import FUZZ, hostile, keys, mutations, parsed, texts, values
 
 KEY = Suite(os.urandom).private_key(bytes(31) + b"\x05")
 TOKEN = cwt.issue(KEY, {cwt.ISS: "site", cwt.SUB: "alice", cwt.EXP: 2000, cwt.CNF: cwt.cnf(KEY.public)}, cose.GRANT)
 
 cnfs = st.builds(cwt.cnf, st.binary(min_size=64, max_size=64), st.none() | st.binary(max_size=8))
-names = st.sampled_from((cwt.ISS, cwt.SUB, cwt.AUD, cwt.EXP, cwt.NBF, cwt.IAT, cwt.CTI, cwt.CNF, cwt.SCOPE, cwt.SIG_KEY))
+names = st.sampled_from((*range(cwt.ISS, cwt.SCOPE + 1), cwt.SIG_KEY))
 claim_sets = st.dictionaries(names | keys, values | cnfs | st.lists(texts, max_size=3), max_size=5).map(cbor.encode)
 ccs_bytes = st.builds(cwt.encode_ccs, st.none() | texts, st.binary(min_size=64, max_size=64), st.binary(max_size=8))
 
@@ -42,7 +42,7 @@ def test_a_token_is_refused_or_has_typed_claims_and_no_other_encoding(data):
 
 
 @FUZZ
-@given(hostile(ccs_bytes) | ccs_bytes | claim_sets)
+@given(hostile(ccs_bytes) | claim_sets)
 def test_a_ccs_is_refused_or_has_a_key_and_no_other_encoding(data):
     found = parsed(cwt.parse_ccs, data)
     if found:

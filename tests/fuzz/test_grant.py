@@ -3,11 +3,11 @@
 import hashlib
 
 import pytest
-from admit_protocol import aif, cbor, cose, cwt, grant, rule
-from admit_protocol.errors import AdmitError, Malformed, Unverified
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from admit_protocol import aif, cbor, cose, cwt, grant, rule
+from admit_protocol.errors import AdmitError, Malformed, Unverified
 from fuzz.test_rule import rules
 
 SETTINGS = settings(max_examples=200, deadline=None, derandomize=True)

@@ -1,11 +1,11 @@
 """The journal under any change: only exactly what the device signed is believed."""
 
 import pytest
-from admit_protocol import cbor, journal
-from admit_protocol.errors import AdmitError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from admit_protocol import cbor, journal
+from admit_protocol.errors import AdmitError
 from fuzz.test_grant import Signer
 
 SETTINGS = settings(max_examples=200, deadline=None, derandomize=True)
@@ -16,13 +16,14 @@ DEVICE = bytes(64)
 extras = st.dictionaries(st.integers(1, 9), st.integers(0, 2**32) | st.text(max_size=8), max_size=3)
 times = st.none() | st.integers(0, 2**33)
 who = st.none() | st.binary(min_size=8, max_size=8)
-entries = st.lists(st.tuples(times, st.integers(0, 30), who, st.text(max_size=10), st.integers(0, 9), extras), max_size=8)
+fields = st.tuples(times, st.integers(0, 30), who, st.text(max_size=10), st.integers(0, 9), extras)
+entries = st.lists(fields, max_size=8)
 
 
 def write(some_entries):
     records, head = [], journal.first_head(DEVICE)
-    for seq, fields in enumerate(some_entries):
-        records.append(journal.encode_record(seq, *fields))
+    for seq, entry in enumerate(some_entries):
+        records.append(journal.encode_record(seq, *entry))
         head = journal.chain(head, records[-1])
     return records, journal.sign_head(suite, "kiosk-1", len(records), head, 1)
 

@@ -136,10 +136,10 @@ def test_decode_first_says_where_the_rest_begins():
 
 
 def test_what_has_no_encoding_here_is_our_own_mistake():
-    for value in (1.5, 2**64, -(2**64) - 1, {1, 2}, object(), {True: 1}, {None: 1}, {(1,): 1}, Tag(-1, 0), Tag(2**64, 0)):
+    for value in (1.5, 2**64, -(2**64) - 1, {1, 2}, object(), {True: 1}, {None: 1}, {(1,): 1}):
         with raises(LocalError, "cbor-type"):
             cbor.encode([value])
-    for number in (True, "18", None):
+    for number in (-1, 2**64, True, "18", None):
         with raises(LocalError, "cbor-type"):
             cbor.encode(Tag(number, 0))
     with raises(LocalError, "cbor-utf8"):

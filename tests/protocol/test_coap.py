@@ -175,3 +175,10 @@ def test_only_the_latest_notification_waits():
     for message in (plain, asked, notification(b"a", 1), notification(b"b", 2), notification(b"a", 3), plain):
         coap.queue_up(queue, message, message.uint(coap.OBSERVE))
     assert [data for _, data in queue] == [None, 0, 3, 2, None]
+
+
+def test_the_oldest_message_goes_when_too_many_wait():
+    queue = []
+    dropped = [coap.queue_up(queue, Message(coap.CONTENT, bytes((number,))), number) for number in range(10)]
+    assert dropped == [None] * 8 + [b"\x00", b"\x01"]
+    assert [data for _, data in queue] == list(range(2, 10))

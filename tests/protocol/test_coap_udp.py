@@ -75,7 +75,9 @@ def test_figure_17_with_a_token():
     a.send(temperature(b"\x20"), 0)
     assert drain(a) == [bytes.fromhex("41017d3520bb74656d7065726174757265")]
     (asked,) = b.receive(bytes.fromhex("41017d3520bb74656d7065726174757265"), 0)
-    b.send(answer(asked), 0)
+    response = answer(asked)
+    response.confirmable = False  # is for responses of their own; this one still rides on the acknowledgement
+    b.send(response, 0)
     assert drain(b) == [bytes.fromhex("61457d3520ff32322e332043")]
 
 
@@ -326,6 +328,15 @@ def test_a_response_without_observe_ends_an_observation():
     assert head(drain(a, 1)[0])[0] == RST
 
 
+def test_who_did_not_ask_to_observe_gets_one_response():
+    a = client(1)
+    a.send(temperature(b"t"), 0)
+    drain(a)
+    assert len(a.receive(encode_datagram(ACK, 1, Message(CONTENT, b"t", [(OBSERVE, 1)])), 0)) == 1
+    assert a.receive(encode_datagram(NON, 7, Message(CONTENT, b"t", [(OBSERVE, 2)])), 1) == []
+    assert head(drain(a, 1)[0])[0] == RST
+
+
 def test_a_forgotten_request_is_neither_repeated_nor_sent():
     a = client(1)
     a.send(temperature(b"1"), 0)
@@ -344,6 +355,17 @@ def test_a_slow_observer_waits_for_one_notification_only():
     b.receive(encode_datagram(ACK, 100), 1)
     (datagram,) = drain(b, 1)
     assert decode_datagram(datagram)[2].uint(OBSERVE) == 49
+
+
+def test_a_peer_that_acknowledges_nothing_costs_bounded_memory():
+    b = server(100)
+    for number in range(1000):
+        asked = encode_datagram(CON, number, temperature(number.to_bytes(2, "big")))
+        (message,) = b.receive(asked, number * 1001)
+        drain(b, number * 1001 + 1000)
+        b.send(answer(message, bytes(1000)), number * 1001 + 1000)
+    assert len(b._queue) == coap.MAX_QUEUE
+    assert len(b.failed()) == 16
 
 
 def test_an_id_is_remembered_for_its_lifetime_and_no_longer():

@@ -1,6 +1,6 @@
 """Device credentials: what an authority vouches for, and each way in which a credential is not one."""
 
-from admit_protocol import anchor, cbor, cose, credential, cwt
+from admit_protocol import cbor, cose, credential, cwt
 from admit_protocol.anchor import Anchor
 from admit_protocol.errors import Malformed, Untrusted, Unverified
 from admit_protocol.suite import Suite
@@ -14,8 +14,8 @@ SITE = Anchor(AUTHORITY.public, ECDH.public, "North")
 KID = credential.kid(DEVICE.public)
 
 
-def issue(key=AUTHORITY, site_id=SITE.site_id, device_id="kiosk-1", public=DEVICE.public, kid=KID, issued_at=1700000000):
-    return credential.issue(key, site_id, device_id, public, kid, issued_at)
+def issue(key=AUTHORITY, kid=KID):
+    return credential.issue(key, SITE.site_id, "kiosk-1", DEVICE.public, kid, 1700000000)
 
 
 def signed(claims):
@@ -24,7 +24,7 @@ def signed(claims):
 
 def claims(**changes):
     """The claims of a good credential, changed; None leaves one out."""
-    changed = {"iss": anchor.issuer(SITE.site_id), "sub": "kiosk-1", "iat": 1700000000, "cnf": cwt.cnf(DEVICE.public, KID)}
+    changed = {"iss": SITE.site_id.hex(), "sub": "kiosk-1", "iat": 1700000000, "cnf": cwt.cnf(DEVICE.public, KID)}
     changed.update(changes)
     numbers = {"iss": cwt.ISS, "sub": cwt.SUB, "iat": cwt.IAT, "cnf": cwt.CNF, "exp": cwt.EXP, "aud": cwt.AUD}
     return {numbers[name]: value for name, value in changed.items() if value is not None}

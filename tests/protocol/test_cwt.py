@@ -153,9 +153,7 @@ def test_a_ccs_carries_a_subject_and_a_key():
     # CRED_R of RFC 9529 section 3: "example.edu", kid h'32'.
     x = bytes.fromhex("bbc34960526ea4d32e940cad2a234148ddc21791a12afbcbac93622046dd44f0")
     y = bytes.fromhex("4519e257236b2a0ce2023f0931f1f386ca7afda64fcde0108c224c51eabf6072")
-    data = (
-        bytes.fromhex("a2026b6578616d706c652e65647508a101a501020241322001215820") + x + bytes.fromhex("225820") + y
-    )
+    data = bytes.fromhex("a2026b6578616d706c652e65647508a101a501020241322001215820") + x + bytes.fromhex("225820") + y
     public, kid, claims = cwt.parse_ccs(data)
     assert (public, kid, claims[cwt.SUB]) == (x + y, b"\x32", "example.edu")
     assert cwt.encode_ccs("example.edu", public, kid) == data

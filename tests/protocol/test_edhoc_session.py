@@ -235,6 +235,7 @@ def test_message_4_is_checked_and_comes_once():
     message_4 = r.message_4()
     assert i.verify_message_4(message_4) == []
     assert i.oscore() == r.oscore()
+    assert i._prk is r._prk is None  # PRK_out is all that is left
     with raises(LocalError, "edhoc-state"):
         i.verify_message_4(message_4)
 

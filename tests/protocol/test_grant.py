@@ -16,7 +16,7 @@ def random(length):
 
 
 suite = Suite(random)
-authority, sealing, alice, signing, stranger = [suite.private_key(sha256(name)) for name in (b"a", b"e", b"u", b"s", b"x")]
+authority, sealing, stranger, alice, signing = [suite.private_key(sha256(bytes((n,)))) for n in range(5)]
 SITE = anchor.site_id(authority.public, sealing.public)
 OTHER_SITE = anchor.site_id(stranger.public, sealing.public)
 ID = b"grant id"
@@ -53,7 +53,7 @@ def test_a_grant_binds_a_users_keys_to_rules():
     assert (given.key, given.sig_key) == (alice.public, signing.public)
     assert given.rules == (("/r/open", 3, {}), ("/health", 1, {}))
     assert (given.not_before, given.expires) == (NOW, NOW + 60)
-    assert given.site_id == SITE
+    assert (given.site_id, given.issued_at) == (SITE, NOW)
 
 
 def test_what_is_left_out_is_none():
@@ -206,6 +206,7 @@ def test_each_claim_has_its_shape():
         (cwt.AUD, "*-1", "grant-audience"),
         (cwt.AUD, ["kiosk-1"], "grant-audience"),
         (cwt.AUD, ["kiosk-1", ""], "grant-audience"),
+        (cwt.IAT, None, "grant-issued-at"),
         (cwt.CTI, None, "grant-id"),
         (cwt.CTI, b"7 bytes", "grant-id"),
         (cwt.SCOPE, None, "grant-scope"),
@@ -250,4 +251,5 @@ def test_a_grant_cut_short_anywhere_does_not_parse():
 
 
 def test_sizes_stay_small():
-    assert len(make(sig_public=signing.public, audience=("kiosk-*",), expires=NOW, rules=[("/r/open", 3, OFFICE)])) < 420
+    data = make(sig_public=signing.public, audience=("kiosk-*",), expires=NOW, rules=[("/r/open", 3, OFFICE)])
+    assert len(data) < 420

@@ -28,7 +28,8 @@ def write(seq):
     return journal.encode_record(seq, NOW + seq, journal.DECISION, ALICE, "POST /r/open", outcome, extra)
 
 
-RECORDS = [journal.encode_record(0, None, journal.BOOT, None, "", journal.DONE, {})] + [write(seq) for seq in range(1, 8)]
+RECORDS = [journal.encode_record(0, None, journal.BOOT, None, "", journal.DONE, {})]
+RECORDS += [write(seq) for seq in range(1, 8)]
 
 
 def head_after(records, head=None):

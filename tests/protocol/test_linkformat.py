@@ -56,6 +56,17 @@ def test_queries_select_by_whole_word_prefix_and_path():
 
 
 def test_what_is_not_a_list_of_links():
-    for text in ("/r", "</r", "</r>x", "</r>,", "</r>;", "</r>;=1", "</r>;rt=", '</r>;rt="x', '</r>;rt="x\\', "</r> ,</s>"):
+    for text in (
+        "/r",
+        "</r",
+        "</r>x",
+        "</r>,",
+        "</r>;",
+        "</r>;=1",
+        "</r>;rt=",
+        '</r>;rt="x',
+        '</r>;rt="x\\',
+        "</r> ,</s>",
+    ):
         with raises(Malformed, "linkformat-syntax"):
             linkformat.parse(text)

@@ -29,7 +29,13 @@ def test_an_error_becomes_a_response_with_its_coap_code():
 
 def test_entries_of_others_are_ignored():
     # RFC 9290 sections 3.1 and 3.2: unknown standard keys, unknown custom entries, unknown keys inside a known one.
-    theirs = {-1: "t", -3: "coaps://pd.example/FA317434", -4: 128, 4711: {0: "x"}, "tag:3gpp.org,2022-03:TS29112": {0: "x"}}
+    theirs = {
+        -1: "t",
+        -3: "coaps://pd.example/FA317434",
+        -4: 128,
+        4711: {0: "x"},
+        "tag:3gpp.org,2022-03:TS29112": {0: "x"},
+    }
     assert problem.decode(cbor.encode(theirs)) == {problem.TITLE: "t"}
     assert problem.decode(cbor.encode({"admit:": {-1: "a title must not hide here", 9: "later"}})) == {9: "later"}
     assert problem.decode(cbor.encode({})) == {}

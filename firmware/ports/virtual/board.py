@@ -5,12 +5,11 @@
     ADMIT_RADIO_FD, ADMIT_CABLE_FD, ADMIT_UDP_PORT     each port is there if its variable is
     ADMIT_CLOCK_OFFSET_S   added to the PC's clock; "unknown" for a board that does not know the time
     ADMIT_ROUTINES         the routines file
-    ADMIT_TEST_IDENTITY    a file of test identities (test_identity.py); never set on a device that guards anything
+    ADMIT_TEST_IDENTITY    a file of test identities (admit_device/strangers.py); never on a device that guards anything
 """
 
 import os
 
-from admit_device.ports import Ports
 from ports.virtual.cable import Cable
 from ports.virtual.clock import Clock
 from ports.virtual.entropy import Entropy
@@ -22,37 +21,19 @@ from ports.virtual.udp import Udp
 
 
 class Board:
-    """The ports, and the names that the routines file defined."""
+    """The ports of admit_device/ports.py as attributes, the routines file, and the file of test identities or None."""
 
     def __init__(self):
         folder = os.getenv("ADMIT_STORAGE")
         limit, read_only = _number("ADMIT_STORAGE_LIMIT"), os.getenv("ADMIT_READ_ONLY") == "1"
-        self.ports = Ports(
-            Storage(_folder(folder + "/data"), limit, read_only),
-            Keystore(_folder(folder + "/keys"), None, read_only),
-            Clock(_offset()),
-            Entropy(),
-            Outputs(),
-            list(_links()),
-        )
-
-    def routines(self):
-        """Run the routines file and return the names it defined."""
-        namespace = {}
-        path = os.getenv("ADMIT_ROUTINES")
-        if path:
-            with open(path) as file:
-                exec(file.read(), namespace)
-        return namespace
-
-    def test_identity(self):
-        """Arguments for Device that only test identities need; none on an ordinary board."""
-        path = os.getenv("ADMIT_TEST_IDENTITY")
-        if not path:
-            return {}
-        from ports.virtual.test_identity import load
-
-        return load(path)
+        self.storage = Storage(_folder(folder + "/data"), limit, read_only)
+        self.keystore = Keystore(_folder(folder + "/keys"), None, read_only)
+        self.clock = Clock(_offset())
+        self.entropy = Entropy()
+        self.outputs = Outputs()
+        self.links = list(_links())
+        self.routines_file = os.getenv("ADMIT_ROUTINES")
+        self.test_identity = os.getenv("ADMIT_TEST_IDENTITY")
 
 
 def open_board():

@@ -1,13 +1,14 @@
 """A bleak backend over bumble: the same calls as for the system's Bluetooth, on a radio that bumble can reach.
 
-Owns: bleak's two backend interfaces in bumble's terms, with bleak's errors. A process has one radio for each of bumble's
-transport names and shares it like a real adapter: several scans and links at once. Must not know admit's service.
+Owns: bleak's two backend interfaces in bumble's terms, with bleak's errors. A process has one radio for each transport
+name of bumble's and shares it like a real adapter: several scans and links at once. Must not know admit's service.
 """
 
 import asyncio
 import contextlib
 import weakref
 from typing import Any
+from uuid import UUID
 
 from bleak import BleakGATTCharacteristic
 from bleak.assigned_numbers import CHARACTERISTIC_PROPERTIES
@@ -18,7 +19,7 @@ from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
 from bleak.backends.service import BleakGATTService, BleakGATTServiceCollection
 from bleak.exc import BleakError, BleakGATTProtocolError
 from bumble import att, core, hci
-from bumble.device import Advertisement, Connection
+from bumble.device import Advertisement, Connection, Device
 from bumble.gatt_client import CharacteristicProxy, ServiceProxy
 
 from admit.virtual.radio import Radio, reason
@@ -133,7 +134,7 @@ def advertisement_data(advertisement: Advertisement) -> AdvertisementData:
 
 def to_uuid(uuid: core.UUID) -> str:
     """A UUID as bleak writes it: 128 bits, lower case, with dashes."""
-    return str(core.UUID(uuid.to_bytes(force_128=True)).to_hex_str("-")).lower()
+    return str(UUID(bytes=uuid.uuid_128_bytes[::-1]))
 
 
 class BumbleClient(BaseBleakClient):
@@ -168,7 +169,7 @@ class BumbleClient(BaseBleakClient):
         self._radio = await self._shared.acquire()
         try:
             async with self._shared.connecting:
-                self._on_connected(await self._doing(self._radio.device.connect_le(self._peer, timeout=self._timeout)))
+                await self._call(self._radio.device)
             assert self._connection
             await self._doing(self._connection.gatt_client.request_mtu(WANTED_MTU))
             self.services = await self._doing(self._discover())
@@ -209,33 +210,47 @@ class BumbleClient(BaseBleakClient):
     async def stop_notify(self, characteristic) -> None:
         await self._doing(characteristic.obj.unsubscribe())
 
-    def _on_connected(self, connection: Connection) -> None:
+    async def _call(self, device: Device) -> None:
         self._lost_reason = ""
+        try:
+            connection = await self._doing(device.connect_le(self._peer, timeout=self._timeout))
+        except asyncio.CancelledError:  # the controller would go on calling
+            await device.send_sync_command(hci.HCI_LE_Create_Connection_Cancel_Command())
+            raise
         self._connection = connection
         connection.once(connection.EVENT_DISCONNECTION, self._on_disconnected)
 
     def _on_disconnected(self, code: int) -> None:
         self._connection = None
-        self._lost_reason = hci.HCI_Constant.error_name(code).removesuffix("_ERROR").replace("_", " ").lower()
+        name = hci.HCI_Constant.error_name(code).removesuffix("_ERROR").replace("_", " ").lower()
+        self._lost_reason = name if code else "the radio was switched off or lost"
         if self._disconnected_callback:
             self._disconnected_callback()
 
     async def _doing(self, work):
         """Await `work` of bumble's, and put what goes wrong into bleak's errors."""
-        if self._lost_reason:
+        if self._ending():
             work.close()
-            raise BleakError(f"disconnected: {self._lost_reason}")
+            raise BleakError(self._ending())
         try:
             return await work
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if not self._lost_reason or (task and task.cancelling()):
+            if not self._ending() or self._is_cancelled():
                 raise
-            raise BleakError(f"disconnected: {self._lost_reason}") from None  # so bumble ends what was under way
+            raise BleakError(self._ending()) from None  # so bumble ends what was under way
         except att.ATT_Error as error:
             raise BleakGATTProtocolError(error.error_code) from error
-        except (core.BaseBumbleError, asyncio.TimeoutError) as error:
+        except (core.BaseBumbleError, TimeoutError) as error:
             raise BleakError(reason(error)) from error
+
+    def _ending(self) -> str:
+        """How the link ended, or "" as long as it has not."""
+        return self._lost_reason and f"disconnected: {self._lost_reason}"
+
+    def _is_cancelled(self) -> bool:
+        """Did our caller cancel, rather than bumble?"""
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() > 0
 
     async def _discover(self) -> BleakGATTServiceCollection:
         assert self._connection

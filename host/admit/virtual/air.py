@@ -1,7 +1,7 @@
 """The air: a place on this PC where virtual radios hear each other.
 
-Owns: one bumble link, and a Bluetooth controller on it for every TCP client of 127.0.0.1:port. A client speaks HCI as to
-any controller, so each program joins by bumble's transport name `tcp-client:127.0.0.1:PORT`, which is `Air.name`.
+Owns: one bumble link, and a Bluetooth controller on it for every TCP client of 127.0.0.1:port. A client speaks HCI as
+to any controller, so each program joins by bumble's transport name `tcp-client:127.0.0.1:PORT`, which is `Air.name`.
 
 bumble's own virtual controller (0.0.236) leaves gaps that a real one does not have, and `AirController` and `AirLink`
 close them: a client that vanishes or resets takes its links with it, data needs no random address, a scan response is
@@ -24,6 +24,7 @@ from bumble.transport.common import PacketParser
 HOST = "127.0.0.1"
 UNREAD_LIMIT = 1 << 20  # bytes; a client that reads nothing for so long is gone
 RSSI_DBM = -50
+
 
 @dataclass
 class Advertisement(ll.AdvInd):

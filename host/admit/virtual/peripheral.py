@@ -94,7 +94,9 @@ class Peripheral:
             Attribute.WRITEABLE,
             AttributeValue(write=self._on_write),
         )
-        self._upstream: Characteristic = Characteristic(UPSTREAM, Characteristic.Properties.INDICATE, Attribute.READABLE)
+        self._upstream: Characteristic = Characteristic(
+            UPSTREAM, Characteristic.Properties.INDICATE, Attribute.READABLE
+        )
         return Service(SERVICE, [downstream, self._upstream])
 
     # -- from the air --
@@ -162,7 +164,8 @@ class Peripheral:
             self.cut += len(value) > connection.att_mtu - 3
             try:
                 await server.indicate_subscriber(connection, self._upstream, value, force=True)
-            except (asyncio.TimeoutError, core.BaseBumbleError):  # ATT is over on this link: Core, part F, section 3.3.3
+            except (TimeoutError, core.BaseBumbleError):
+                # No confirmation in 30 s: this link carries no more of ATT. Bluetooth Core, part F, section 3.3.3.
                 self._spawn(self._radio.disconnect(connection))
                 return
             self._tell(frames.CONFIRMED, link)

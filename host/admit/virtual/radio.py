@@ -1,7 +1,7 @@
 """A Bluetooth radio of our own on this PC: bumble's host stack on any controller that bumble can reach.
 
-Owns: opening a controller by bumble's transport name (`tcp-client:127.0.0.1:6402`, `usb:0`), and noticing its loss, which
-bumble itself does not tell those who hold links. Must not know what is advertised, scanned for or said.
+Owns: opening a controller by bumble's transport name (`tcp-client:127.0.0.1:6402`, `usb:0`), and noticing its loss.
+Whoever holds a link then hears of its end with the code 0. Must not know what is advertised, scanned for or said.
 """
 
 import asyncio
@@ -39,10 +39,10 @@ class Radio:
                     DeviceConfiguration(name="admit", address=self.address), *self._transport
                 )
                 await self.device.power_on()
-        except (OSError, ValueError, asyncio.TimeoutError, BaseBumbleError, hci.HCI_Error) as error:
+        except (OSError, ValueError, TimeoutError, BaseBumbleError, hci.HCI_Error) as error:
             await self.close()
             raise LocalError("radio-unavailable", f"no Bluetooth controller at {self.name}: {reason(error)}") from error
-        self._transport.source.terminated.add_done_callback(self._on_lost)
+        self._transport.source.terminated.add_done_callback(lambda _: self.lost.set())
 
     async def close(self) -> None:
         """Switch the radio off; every link ends. Closing twice does nothing."""
@@ -50,31 +50,22 @@ class Radio:
         if transport is None:
             return
         with contextlib.suppress(Exception):  # a controller that does not answer is off already
-            if not transport.source.terminated.done():
+            if not self.lost.is_set():
                 async with asyncio.timeout(CLOSE_TIMEOUT_S):
                     await self.device.host.send_sync_command(hci.HCI_Reset_Command())
-        self._drop_links()
+        self.device.host.emit("flush")  # which ends the links, as the controller's loss does
         await transport.close()
 
     async def disconnect(self, connection: Connection) -> None:
         """End a link; one that has just ended is no error."""
-        with contextlib.suppress(asyncio.TimeoutError, hci.HCI_Error, BaseBumbleError):
+        with contextlib.suppress(TimeoutError, hci.HCI_Error, BaseBumbleError):
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 if self.device.lookup_connection(connection.handle) is connection:
                     await connection.disconnect()
 
-    def _on_lost(self, _) -> None:
-        self.lost.set()
-        self._drop_links()
-
-    def _drop_links(self) -> None:
-        """Tell those who hold links that these are gone: the controller no longer can."""
-        for handle in list(self.device.connections):
-            self.device.on_disconnection(handle, hci.HCI_ErrorCode.CONNECTION_TIMEOUT_ERROR)
-
 
 def reason(error: BaseException) -> str:
     """Why it failed, in words fit for a person."""
-    if isinstance(error, asyncio.TimeoutError) and not str(error):
+    if isinstance(error, TimeoutError) and not str(error):
         return "no answer"
     return str(error) or type(error).__name__

@@ -1,0 +1,47 @@
+"""A visit: the owner of a wallet goes to a device, over whatever transport, and is let in or not.
+
+Joins wallet, transport and client: which grant, which device credential, and what is worth keeping for the next visit.
+"""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from admit_protocol.errors import Refused, Untrusted, Unverified
+
+from admit.client import Holder, Session, check_credential, trusted_credential
+from admit.connection import Connection
+from admit.transport import Transport
+from admit.wallet import Wallet
+
+
+@asynccontextmanager
+async def visit(transport: Transport, wallet: Wallet, device_id: str) -> AsyncIterator[Session]:
+    """A session with exactly the device `device_id`, which has proven itself; the wallet's grant is on its way.
+
+    Raises NotFound("wallet-no-grant") and other reasons not to go at all; Untrusted or Unverified if it is not that
+    device; what the transport raises.
+    """
+    grant = wallet.grant_for(device_id, int(time.time()))
+    holder = Holder(wallet.login_key, grant.data, wallet.anchor)
+    async with Connection(transport) as connection:
+        session = await _proven(connection, holder, wallet, device_id)
+        yield session
+
+
+async def _proven(connection: Connection, holder: Holder, wallet: Wallet, device_id: str) -> Session:
+    """A started session. A device that we met before is asked for nothing first; if it has a new key since, it is."""
+    known = wallet.device(device_id)
+    if known is not None:
+        check_credential(known.data, holder.anchor, device_id)
+        session = Session(connection, holder, known.data, known=True)
+        try:
+            await session.start()
+            return session
+        except (Refused, Untrusted, Unverified):
+            pass  # it may have been given a new key: its new credential tells, if the authority signed one
+    data = await trusted_credential(connection, holder.anchor, device_id)
+    session = Session(connection, holder, data)
+    await session.start()
+    wallet.add_device(data)
+    return session

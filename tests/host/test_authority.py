@@ -1,0 +1,175 @@
+"""The authority's keys at rest, and what it issues."""
+
+import os
+import stat
+import subprocess
+
+import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from admit import authority, keyfiles
+from admit.authority import Authority
+from admit.suite import HostSuite
+from admit_protocol import bundle, credential, grant
+from admit_protocol.errors import Conflict, LocalError, Malformed, NotFound
+from sites import NOW, PASSPHRASE, passphrase
+
+suite = HostSuite()
+DEVICE, USER = suite.generate(), suite.generate()
+
+
+def test_keys_are_encrypted_and_for_their_owner_only(site):
+    for name in ("authority.pem", "authority-ecdh.pem"):
+        file = site.folder / name
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert b"ENCRYPTED PRIVATE KEY" in file.read_bytes()
+        with pytest.raises(TypeError):
+            load_pem_private_key(file.read_bytes(), None)
+
+
+def test_openssl_reads_the_encrypted_key_at_its_real_cost(tmp_path):
+    made = authority.create(tmp_path, "Site", PASSPHRASE)
+    (tmp_path / "passphrase").write_text(PASSPHRASE)
+    command = ["openssl", "pkey", "-in", "authority.pem", "-passin", "file:passphrase", "-pubout"]
+    shown = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert keyfiles.parse_public_pem(shown.stdout) == [made.anchor.sign_public]
+    listing = subprocess.run(
+        ["openssl", "asn1parse", "-in", "authority.pem"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "scrypt" in listing.stdout and "aes-256-cbc" in listing.stdout and ":4000" in listing.stdout
+
+
+def test_a_wrong_passphrase_is_said_to_be_wrong(site):
+    for wrong in ("", "wrong horse battery", PASSPHRASE + " "):
+        with pytest.raises(LocalError) as caught:
+            Authority(site.folder, lambda wrong=wrong: wrong).unlock()
+        assert caught.value.reason == "key-passphrase"
+        assert "horse" not in str(caught.value)
+
+
+def test_the_passphrase_is_asked_for_once_and_only_to_sign(site):
+    asked = []
+    signer = Authority(site.folder, lambda: asked.append(1) or PASSPHRASE)
+    assert signer.anchor.name == "Test site"
+    assert not asked
+    signer.issue_credential("kiosk-1", DEVICE.public, NOW)
+    signer.issue_bundle("kiosk-1", 1, [], NOW)
+    assert asked == [1]
+
+
+def test_what_it_issues_is_believed(signer):
+    device = credential.parse(signer.issue_credential("kiosk-1", DEVICE.public, NOW))
+    credential.verify(device, signer.anchor, suite)
+    assert (device.device_id, device.public, device.kid) == ("kiosk-1", DEVICE.public, credential.kid(DEVICE.public))
+    data = signer.issue_grant("alice", ["kiosk-*"], [("/r/open", 2, {})], USER.public, NOW, expires=NOW + 1)
+    given = grant.parse(data)
+    grant.verify(given, signer.anchor.sign_public, signer.anchor.site_id, "kiosk-1", suite, ())
+    assert (given.subject, given.key, given.expires, given.not_before) == ("alice", USER.public, NOW + 1, None)
+    policy = bundle.parse(signer.issue_bundle("kiosk-1", 3, [given.id], NOW))
+    bundle.verify(policy, signer.anchor, "kiosk-1", suite)
+    assert (policy.epoch, policy.revoked) == (3, [given.id])
+
+
+def test_each_grant_has_an_id_of_its_own(signer):
+    grants = [grant.parse(signer.issue_grant("alice", ["*"], [], USER.public, NOW)) for _ in range(20)]
+    assert len({given.id for given in grants}) == 20
+
+
+def test_nothing_is_issued_that_a_device_would_not_read(signer):
+    with pytest.raises(Malformed):
+        signer.issue_grant("alice", [], [("/r/open", 2, {})], USER.public, NOW)
+    with pytest.raises(Malformed):
+        signer.issue_credential("k" * 65, DEVICE.public, NOW)
+    with pytest.raises(Malformed) as caught:
+        signer.issue_bundle("kiosk-1", 1, [n.to_bytes(8, "big") for n in range(1000)], NOW)
+    assert caught.value.reason == "cbor-too-long"
+
+
+def test_a_short_passphrase_makes_nothing(tmp_path):
+    with pytest.raises(LocalError) as caught:
+        authority.create(tmp_path, "Site", "7 chars")
+    assert caught.value.reason == "authority-passphrase"
+    assert os.listdir(tmp_path) == []
+
+
+def test_files_of_two_sites_are_not_mixed(site):
+    keyfiles.make_private_file(site.folder / "authority.pem", PASSPHRASE)
+    with pytest.raises(LocalError) as caught:
+        site.authority(passphrase).unlock()
+    assert caught.value.reason == "authority-other-key"
+
+
+def test_a_key_that_others_may_read_is_not_used(site):
+    (site.folder / "authority.pem").chmod(0o640)
+    with pytest.raises(LocalError) as caught:
+        site.authority(passphrase).unlock()
+    assert caught.value.reason == "file-readable"
+
+
+def test_a_missing_or_damaged_key_file_is_named(site):
+    whole = (site.folder / "authority.pem").read_bytes()
+    for damaged in (whole[:100], whole.replace(b"M", b"N", 1), b"", b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n"):
+        keyfiles.write_file(site.folder / "authority.pem", damaged)
+        with pytest.raises((LocalError, Malformed)) as caught:
+            site.authority(passphrase).unlock()
+        assert caught.value.reason in ("key-passphrase", "key-file")
+    (site.folder / "authority.pem").unlink()
+    with pytest.raises(NotFound) as missing:
+        site.authority(passphrase).unlock()
+    assert missing.value.reason == "file-missing"
+
+
+def test_nothing_secret_shows(signer):
+    signer.unlock()
+    assert PASSPHRASE not in repr(signer) + repr(vars(signer)["_key"])
+    assert repr(signer) == f"<Authority of site {signer.anchor.site_id.hex()}>"
+
+
+def test_public_keys_are_files_that_foreign_tools_read(tmp_path):
+    (tmp_path / "alice.pem").write_text(keyfiles.public_pem(USER.public, DEVICE.public))
+    shown = subprocess.run(
+        ["openssl", "pkey", "-pubin", "-in", "alice.pem", "-text", "-noout"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "prime256v1" in shown.stdout
+    assert USER.public.hex(":")[:44] in shown.stdout.replace("\n", "").replace(" ", "")
+    assert keyfiles.parse_public_pem((tmp_path / "alice.pem").read_text()) == [USER.public, DEVICE.public]
+
+
+def test_what_is_not_a_public_key_file_is_refused(tmp_path):
+    keyfiles.make_private_file(tmp_path / "private.pem")
+    for command in (["genpkey", "-algorithm", "ed25519"], ["ecparam", "-name", "secp384r1", "-genkey", "-noout"]):
+        made = subprocess.run(["openssl", *command], capture_output=True, check=True).stdout
+        public = subprocess.run(["openssl", "pkey", "-pubout"], input=made, capture_output=True, check=True).stdout
+        with pytest.raises(Malformed) as caught:
+            keyfiles.parse_public_pem(public.decode())
+        assert caught.value.reason == "key-file"
+    good = keyfiles.public_pem(USER.public)
+    for text in ("", "ssh-ed25519 AAAA", good[:80], good.replace("A", "B"), (tmp_path / "private.pem").read_text()):
+        with pytest.raises(Malformed) as caught:
+            keyfiles.parse_public_pem(text)
+        assert caught.value.reason == "key-file"
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    keyfiles.write_file(tmp_path / "file", b"old")
+
+    def power_cut(*_):
+        raise OSError
+
+    monkeypatch.setattr(os, "replace", power_cut)
+    with pytest.raises(OSError):
+        keyfiles.write_file(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_folder_is_made_once(tmp_path):
+    keyfiles.make_folder(tmp_path / "a/b")
+    assert stat.S_IMODE((tmp_path / "a/b").stat().st_mode) == 0o700
+    with pytest.raises(Conflict) as caught:
+        keyfiles.make_folder(tmp_path / "a/b")
+    assert caught.value.reason == "file-exists"
