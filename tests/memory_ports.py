@@ -1,4 +1,4 @@
-"""Ports of memory, for tests on both runtimes: they keep the contract of admit_device/ports.py, and can lose their power."""
+"""Ports of memory, for tests on both runtimes: they keep admit_device/ports.py's contract, and can lose their power."""
 
 from admit_protocol.errors import StorageError
 from admit_protocol.kdf import sha256

@@ -1,7 +1,7 @@
 """Holds a suite against Wycheproof's P-256 files, verdict by verdict, on either runtime.
 
 The files are large and not ours, so they are read from ../shared/vectors beside the repository; where that is missing
-there is nothing to check, and each function says so and returns None. Otherwise it returns how many verdicts it checked.
+there is nothing to check, and each function says so and returns None. Otherwise it returns the number of verdicts.
 """
 
 from admit_protocol.errors import Malformed

@@ -4,11 +4,11 @@ The decision itself is admit_protocol.rule's, the same code that answers `admit 
 grant speaks for whom, and keeps verified grants so that a repeat visit costs no signature check.
 """
 
-from admit_protocol import bundle, cbor, grant, rule
+from admit_protocol import bundle, grant, rule
 from admit_protocol.errors import Replayed, Untrusted
 
 MAX_GRANTS = 32
-_INDEX = "grants"
+_GRANT = "grant-"
 _POLICY = "policy"
 
 
@@ -39,14 +39,17 @@ class Access:
         return candidate
 
     def remember(self, verified):
-        """Keep a verified grant whose holder has proven the key. The one kept longest makes room."""
-        if self._storage.read(_name(verified.kid)):
+        """Keep a verified grant whose holder has proven the key; one of many others, at random, makes room for it.
+
+        There is no list of them beside the files themselves, so a power cut cannot make the two disagree.
+        """
+        name = _name(verified.kid)
+        if self._storage.read(name) is not None:
             return
-        kids = self._index()
-        self._storage.write(_name(verified.kid), verified.data)
-        for forgotten in kids[: len(kids) + 1 - MAX_GRANTS]:
-            self._storage.remove(_name(forgotten))
-        self._storage.write(_INDEX, cbor.encode(kids[-(MAX_GRANTS - 1) :] + [verified.kid]))
+        kept = [each for each in self._storage.names() if each.startswith(_GRANT)]
+        if len(kept) >= MAX_GRANTS:
+            self._storage.remove(kept[self._suite.random(1)[0] % len(kept)])
+        self._storage.write(name, verified.data)
 
     def decide_standing(self, subject):
         """Whether this subject's grant counts here and now, whatever it allows: a rule.Decision."""
@@ -66,8 +69,8 @@ class Access:
     def apply_bundle(self, data):
         """Take a policy bundle from whoever carried it: the authority's signature decides. Whole or not at all.
 
-        False if it is the very bundle in force, so that two couriers may bring the same one. Raises Untrusted, Unverified,
-        Malformed, and Replayed("bundle-stale") for an older one.
+        False if it is the very bundle in force, so that two couriers may bring the same one. Raises Untrusted,
+        Unverified, Malformed, and Replayed("bundle-stale") for an older one.
         """
         fresh = bundle.parse(data)
         anchor = self._identity.anchor
@@ -87,10 +90,6 @@ class Access:
             policy = bundle.parse(stored)
             self.epoch, self.revoked = policy.epoch, tuple(policy.revoked)
 
-    def _index(self):
-        stored = self._storage.read(_INDEX)
-        return cbor.decode(stored) if stored else []
-
 
 def _name(kid):
-    return "grant-" + bytes(kid).hex()
+    return _GRANT + bytes(kid).hex()

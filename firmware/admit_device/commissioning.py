@@ -5,11 +5,10 @@ and the site's trust anchor. Each may be repeated after a torn cable. The physic
 (DESIGN section 4); afterwards both are refused.
 """
 
+from admit_device.identity import FACTORY
 from admit_protocol import cbor, cose
 from admit_protocol.coap import CHANGED, CONTENT, CONTENT_CBOR, POST, response
 from admit_protocol.errors import Denied, Malformed
-
-from admit_device.identity import FACTORY
 
 # GET /id
 STATE, CREDENTIAL, VERSIONS, MAX_VALUE = 1, 2, 3, 4

@@ -4,20 +4,18 @@
 
     port -> links (bytes to messages) -> exchange (EDHOC, OSCORE, blocks) -> resources (who may) -> a handler
 
-A factory device has an identity without credential and serves /id and /identity alone. When it is commissioned, `_open_site`
-adds what needs a site: access, journal, sessions, login, routines. Nothing here knows which board it runs on.
+A factory device has an identity without credential and serves /id and /identity alone. When it is commissioned,
+`_open_site` adds what needs a site: access, journal, sessions, login, routines. Nothing here knows which board it
+runs on.
 """
 
 import asyncio
 import gc
 
-from admit_protocol import cbor
-from admit_protocol import journal as records
-from admit_protocol.suite import Suite
-
 from admit_device.clock import Clock
 from admit_device.commissioning import Commissioning
 from admit_device.exchange import Exchange
+from admit_device.faults import print_exception
 from admit_device.identity import COMMISSIONED, Identity
 from admit_device.journal import Journal
 from admit_device.kiosk import Kiosk
@@ -29,6 +27,9 @@ from admit_device.resources import Resources, SiteResources
 from admit_device.routine_resource import RoutineResource
 from admit_device.routines import collect
 from admit_device.sessions import Sessions
+from admit_protocol import cbor
+from admit_protocol import journal as records
+from admit_protocol.suite import Suite
 
 VERSION = "0.1.0"
 _QUIET_MS = 100  # prepare only after so much silence: a visitor in the middle of a handshake comes first
@@ -77,8 +78,8 @@ class Device:
         """Serve until cancelled."""
         await self.start()
         while True:
-            self.expire()
-            if not self.prepare():
+            guarded(self.expire)
+            if not guarded(self.prepare):
                 await self._pause()
             await asyncio.sleep(0)
 
@@ -110,7 +111,7 @@ class Device:
         self.sessions = Sessions(
             self._suite, self.clock, profile, identity, access, self.preparation, self.journal, self._ended
         )
-        self.login = Login(self.clock, self._login_changed)
+        self.login = Login(self.clock, self._record_login, self._show_state)
         self._exchange.sessions = self.sessions
         routines = RoutineResource(self._routines, self._outputs, self.kiosk, storage, access, self.journal)
         site = SiteResources(identity, access, self.login, self.journal, self.sessions, self._health)
@@ -164,10 +165,9 @@ class Device:
         self._exchange.output_changed(name)
         self._wake.set()
 
-    def _login_changed(self, session, logged_in):
+    def _record_login(self, session, logged_in):
         kind = records.LOGIN if logged_in else records.LOGOUT
         self.journal.record(kind, session.subject.kid, "", records.DONE)
-        self._show_state()
 
     def _show_state(self):
         logged_in = self.login is not None and self.login.session is not None
@@ -186,6 +186,15 @@ class Device:
             "heap_free": free,
             "records": self.journal.count,
         }
+
+
+def guarded(step):
+    """Do one step of the main loop. What goes wrong in it is printed; the device goes on."""
+    try:
+        return step()
+    except Exception as error:
+        print_exception(error)
+        return False
 
 
 def _count_boot(storage):

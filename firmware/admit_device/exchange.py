@@ -6,6 +6,8 @@ Errors become responses here and nowhere else: under encryption if there is a se
 
 import asyncio
 
+from admit_device.resources import Request
+from admit_device.sessions import CIPHER_SUITES, HandshakeFailed
 from admit_protocol import edhoc, problem
 from admit_protocol.block import Assembler, Slicer
 from admit_protocol.coap import (
@@ -27,9 +29,6 @@ from admit_protocol.coap import (
     response,
 )
 from admit_protocol.errors import AdmitError, NotFound
-
-from admit_device.resources import Request
-from admit_device.sessions import CIPHER_SUITES, HandshakeFailed
 
 MAX_BODY = 4096
 MAX_OBSERVERS = 8

@@ -5,10 +5,9 @@ again, the device answers from there. A routine that a reset interrupted stays "
 came, so it is not run again under the same id. At least the last REMEMBERED invocations are kept.
 """
 
+from admit_device.segments import Segments
 from admit_protocol import cbor
 from admit_protocol.errors import Busy, Malformed
-
-from admit_device.segments import Segments
 
 REMEMBERED = 64
 MAX_RESULT = 256  # bytes of CBOR

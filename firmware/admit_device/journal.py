@@ -4,9 +4,8 @@ The record format and the chain are admit_protocol.journal's; this file decides 
 are dropped the chain goes on, so that a reader who missed them sees a gap, never a forgery.
 """
 
-from admit_protocol import journal
-
 from admit_device.segments import Segments
+from admit_protocol import journal
 
 SEGMENT_RECORDS = 256
 _FAILURES_EVERY_MS = 3600 * 1000

@@ -3,6 +3,8 @@
 Nothing here decides; by the time a routine runs, the decision has been made and journalled.
 """
 
+from admit_device.faults import print_exception
+
 
 class Kiosk:
     """Handed to every routine. `changed(name)` is called after an output took a new value."""
@@ -38,7 +40,10 @@ class Kiosk:
         due = [each for each in self._timers if each[0] <= now_ms]
         self._timers = [each for each in self._timers if each[0] > now_ms]
         for _, action in due:
-            action()
+            try:
+                action()
+            except Exception as error:  # a site's own code may raise anything; the others are still due
+                print_exception(error)
 
     def deadline(self):
         """When `expire` has something to do, in milliseconds of the monotonic clock, or None."""

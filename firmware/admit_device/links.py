@@ -14,12 +14,12 @@ IDLE_MS = 600 * 1000  # and for a peer over datagrams, whose link costs no place
 class Link:
     """One peer on one link server, with its message layer."""
 
-    def __init__(self, server, number, layer, now_ms):
-        self.server = server
+    def __init__(self, kind, number, order, layer, now_ms):
+        self.kind = kind
         self.number = number
+        self.order = order  # of arrival
         self.layer = layer
-        self.kind = server.kind
-        self.opened_ms = self.heard_ms = now_ms
+        self.heard_ms = now_ms
         self.proven = False
 
     def until_ms(self):
@@ -42,6 +42,7 @@ class Listener:
         self._gone = gone
         self._wake = wake
         self._links = {}
+        self._opened = 0
 
     def opened(self, number, mtu):
         """A peer is there; `mtu` is the ATT MTU of a BLE link, and unused elsewhere."""
@@ -49,7 +50,8 @@ class Listener:
             layer = GattLayer(True, mtu)
         else:
             layer = UdpLayer(self._random)
-        self._links[number] = Link(self._server, number, layer, self._clock.monotonic_ms())
+        self._opened += 1
+        self._links[number] = Link(self._server.kind, number, self._opened, layer, self._clock.monotonic_ms())
         if len(self._links) >= self._server.max_links:
             self._make_room(number)
         self._wake()
@@ -100,10 +102,10 @@ class Listener:
         """Drop silent links and send what is due again."""
         now_ms = self._clock.monotonic_ms()
         for link in list(self._links.values()):
-            if now_ms >= link.until_ms():
-                self._drop(link)
-            else:
+            if now_ms < link.until_ms():
                 self.flush(link)
+            if now_ms >= link.until_ms() or link.layer.failed():
+                self._drop(link)  # silent, or it no longer acknowledges what we send: observers end with it
 
     def deadline(self):
         """When `expire` has something to do, in milliseconds of the monotonic clock, or None."""
@@ -119,7 +121,7 @@ class Listener:
         """The last place is taken: the oldest link without a proven peer goes, so that the next visitor gets in."""
         candidates = [each for each in self._links.values() if not each.proven and each.number != newest]
         if candidates:
-            self._drop(min(candidates, key=lambda each: each.opened_ms))
+            self._drop(min(candidates, key=lambda each: each.order))
 
     def _drop(self, link):
         self._server.close(link.number)

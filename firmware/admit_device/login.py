@@ -4,7 +4,7 @@ Login is not authentication (EDHOC did that) and grants nothing: it says whose t
 routines that serve one person know whom, and it ends when the person leaves or says nothing for a while.
 """
 
-from admit_protocol.errors import Conflict
+from admit_protocol.errors import Conflict, StorageError
 
 IDLE_MS = 120 * 1000
 
@@ -14,22 +14,26 @@ class Login:
 
     idle_ms = IDLE_MS
 
-    def __init__(self, clock, changed):
+    def __init__(self, clock, record, show):
         self._clock = clock
-        self._changed = changed
+        self._record = record  # (session, logged in or out): into the journal
+        self._show = show
         self.session = None
         self._until_ms = 0
 
     def open(self, session):
-        """Make it this session's turn. Raises Conflict("login-taken") while it is somebody else's."""
+        """Make it this session's turn.
+
+        Raises Conflict("login-taken") while it is somebody else's, and StorageError if it cannot be journalled.
+        """
         self.expire()
-        if self.session is not None and self.session.subject.kid != session.subject.kid:
+        if self.session is None:
+            self._record(session, True)
+        elif self.session.subject.kid != session.subject.kid:
             raise Conflict("login-taken", "somebody else is logged in: wait until they leave")
-        was = self.session
         self.session = session
         self.touch(session)
-        if was is None:
-            self._changed(session, True)
+        self._show()
 
     def touch(self, session):
         """The logged-in session did something: its time starts anew."""
@@ -40,7 +44,11 @@ class Login:
         """End the turn of `session`, if it is its turn."""
         if session is not None and session is self.session:
             self.session = None
-            self._changed(session, False)
+            self._show()
+            try:
+                self._record(session, False)
+            except StorageError:
+                pass  # the turn is over, whether or not it can be written down
 
     def expire(self):
         """End a turn whose time is over."""

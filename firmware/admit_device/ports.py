@@ -1,7 +1,7 @@
 """What a board must bring: the ports, as the device app sees them.
 
-A board is any object with the attributes below; this page is their contract, and firmware/ports/ holds those that exist.
-Every call happens on the
+A board is any object with the attributes below; this page is their contract, and firmware/ports/ holds those that
+exist. Every call happens on the
 asyncio loop, never in an interrupt: a port whose hardware interrupts must queue and wake a task of its own.
 
 storage     read(name) -> bytes or None          StorageError("storage-corrupt") if its checksum fails

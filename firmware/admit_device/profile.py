@@ -3,9 +3,8 @@
 Only strangers.py (test identities) replaces this.
 """
 
-from admit_protocol import edhoc
-
 from admit_device.access import Access
+from admit_protocol import edhoc
 
 
 class Profile:

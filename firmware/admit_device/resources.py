@@ -97,6 +97,8 @@ class Resources:
 
     def serve(self, request):
         """The response to a whole request, or a coroutine that returns it. Raises AdmitError."""
+        if request.method not in _METHODS:
+            raise MethodNotAllowed("coap-method")
         key = request.path
         if len(key) == 2 and key[0] == "r":
             key = ("r", "*")

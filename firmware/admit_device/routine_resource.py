@@ -1,17 +1,16 @@
 """/r: list the routines, read one's signature and state, invoke it.
 
-The order is the same for every invocation: parse, decide, look whether this id was used, note it, run, note the outcome.
+The order is the same for every invocation: parse, decide, look whether this id was used, note it, run, note the
+outcome.
 """
 
-import sys
-
+from admit_device.faults import print_exception
+from admit_device.invocations import DONE, FAILED, Invocations, parse_invocation
 from admit_protocol import cbor, kdf
 from admit_protocol import journal as records
 from admit_protocol.aif import method_bit
 from admit_protocol.coap import CHANGED, CONTENT, CONTENT_CBOR, POST, response
 from admit_protocol.errors import NotFound
-
-from admit_device.invocations import DONE, FAILED, Invocations, parse_invocation
 
 
 class RoutineResource:
@@ -100,7 +99,6 @@ def _outcome(encoded):
 
 
 def _fault(error):
-    """Where it happened goes to the debug log; the visitor learns only what kind of fault it was."""
-    if hasattr(sys, "print_exception"):
-        sys.print_exception(error)
+    """Where it happened goes to the console; the visitor learns only what kind of fault it was."""
+    print_exception(error)
     return type(error).__name__

@@ -16,6 +16,7 @@ MAX_SESSIONS = 8
 
 CIPHER_SUITES = (2, 3)
 
+
 class HandshakeFailed(Exception):
     """EDHOC ended with `cause`; the peer is told by an EDHOC error message (RFC 9528 section 6)."""
 

@@ -1,7 +1,7 @@
 """Test identities: how tools that do not know admit (lakers, aiocoap) meet this device in tests.
 
-A device with such a profile answers EDHOC with a raw key of its own by any method, takes peers that have no grant, and has
-preshared OSCORE contexts. It guards nothing; main.py loads this file only when the board names a file of test identities:
+A device with such a profile answers EDHOC with a raw key of its own by any method, takes peers that have no grant, and
+has preshared OSCORE contexts. It guards nothing; main.py loads this file only when the board names a file of them:
 
     {"methods": [3], "key": hex, "credential": hex of a CCS,
      "peers": [{"ccs": hex, "rules": [[path, methods], ...]}],
@@ -10,11 +10,10 @@ preshared OSCORE contexts. It guards nothing; main.py loads this file only when 
 
 import json
 
-from admit_protocol import edhoc, oscore
-from admit_protocol.errors import UnknownCredential
-
 from admit_device.access import Access
 from admit_device.profile import Profile
+from admit_protocol import edhoc, oscore
+from admit_protocol.errors import UnknownCredential
 
 
 def load(path):

@@ -33,7 +33,7 @@ class Transfer:
         self._szx = size_szx(block_size)
         self._fits = len(request.payload) <= block_size
         self._tag = None
-        self._sent = None  # end of the part that waits for its answer
+        self._sent = 0  # end of the part that waits for its answer
         self._next = self._upload_part(0)
         self._body = bytearray()
         self._etag = None
@@ -63,11 +63,10 @@ class Transfer:
 
     def _upload_part(self, start):
         """The part of the request body that begins at `start`. RFC 7959 section 2.5."""
-        payload = self._request.payload
         part = self._request.copy()
-        self._sent = len(payload)
         if self._fits:
             return part
+        payload = part.payload
         size = 16 << self._szx
         self._sent = min(start + size, len(payload))
         part.payload = payload[start : self._sent]

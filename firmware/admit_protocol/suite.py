@@ -11,7 +11,7 @@ from . import ccm, p256
 
 
 class Suite:
-    """`random(length) -> bytes` is the machine's source of randomness; it may raise EntropyError, which passes through."""
+    """`random(length) -> bytes` is the machine's source of randomness; an EntropyError of its own passes through."""
 
     def __init__(self, random):
         self.random = random
@@ -29,7 +29,7 @@ class Suite:
         return p256.generate(self.random)
 
     def verify(self, public, message, signature):
-        """Whether the signature (64 bytes) of the message is by the holder of `public` (64 bytes); False if malformed."""
+        """Whether `signature` (64 bytes) of `message` is by the holder of `public` (64 bytes); False if malformed."""
         return p256.verify(public, message, signature)
 
     def encrypt(self, key, nonce, plaintext, aad, tag_length=8):

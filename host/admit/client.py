@@ -8,13 +8,12 @@ with the first protected request (RFC 9668), so a repeat visit takes four flight
 import asyncio
 from dataclasses import dataclass
 
+from admit.connection import Connection, block_wise
+from admit.suite import HostSuite
 from admit_protocol import cbor, coap, credential, edhoc, grant, oscore, problem
 from admit_protocol.anchor import Anchor
 from admit_protocol.edhoc_initiator import Initiator
 from admit_protocol.errors import AdmitError, Conflict, Denied, NotFound, Refused, UnknownCredential, Untrusted
-
-from admit.connection import Connection, block_wise
-from admit.suite import HostSuite
 
 METHOD = 2  # the user by static Diffie-Hellman, the device by signature
 CIPHER_SUITE = 2

@@ -1,9 +1,8 @@
 """What is carried between a device and the site's registry: policy in, journal out."""
 
+from admit.client import Session
 from admit_protocol import bundle, cbor, coap, journal
 from admit_protocol.errors import Malformed
-
-from admit.client import Session
 
 # GET /journal
 _FIRST, _HEAD_BEFORE, _RECORDS, _SIGNED_HEAD = 1, 2, 3, 4
@@ -38,5 +37,7 @@ async def _page(session: Session, start: int) -> tuple[int, bytes, list[bytes], 
     body = cbor.expect(cbor.decode(response.payload), dict, "journal-page")
     first = cbor.expect(body.get(_FIRST), int, "journal-page")
     head_before = cbor.expect(body.get(_HEAD_BEFORE), bytes, "journal-page")
-    records = [cbor.expect(each, bytes, "journal-page") for each in cbor.expect(body.get(_RECORDS), list, "journal-page")]
+    records = [
+        cbor.expect(each, bytes, "journal-page") for each in cbor.expect(body.get(_RECORDS), list, "journal-page")
+    ]
     return first, head_before, records, cbor.expect(body.get(_SIGNED_HEAD), bytes, "journal-page")

@@ -79,7 +79,7 @@ class Connection:
             async with asyncio.timeout(timeout_s):
                 answer = await answers.get()
         except TimeoutError:
-            raise TimedOut("request-timeout", "the device did not answer in %g s" % timeout_s) from None
+            raise TimedOut("request-timeout", f"the device did not answer in {timeout_s:g} s") from None
         if isinstance(answer, AdmitError):
             raise answer
         return answer
@@ -90,7 +90,7 @@ class Connection:
         await self._flush()
 
     async def _flush(self) -> None:
-        """Put on the wire what the layer has ready; one at a time, or two tasks could swap the order of its messages."""
+        """Put on the wire what the layer has ready; one task at a time, or two could swap the order of its messages."""
         async with self._sending:
             while (data := self.transport.layer.outgoing(_now_ms())) is not None:
                 await self.transport.send(data)

@@ -12,6 +12,7 @@ import tempfile
 import textwrap
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import padding
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -59,7 +60,7 @@ def parse_private_pem(pem: bytes, passphrase: str | None = None) -> HostPrivateK
     encrypted = b"ENCRYPTED" in pem
     try:
         key = load_pem_private_key(pem, passphrase.encode() if encrypted and passphrase else None)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         if encrypted:
             raise LocalError("key-passphrase", "the passphrase is wrong, or the key file is damaged") from None
         raise Malformed("key-file", "not a private key") from None
@@ -91,7 +92,7 @@ def parse_public_pem(text: str) -> list[bytes]:
 def _parse_public_block(block: str) -> bytes:
     try:
         key = load_pem_public_key(block.encode())
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         raise Malformed("key-file", "not a public key") from None
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise Malformed("key-file", "not a P-256 key")

@@ -75,7 +75,7 @@ class HostSuite:
         return HostPrivateKey(ec.generate_private_key(_CURVE))
 
     def verify(self, public, message, signature):
-        """Whether the signature (64 bytes) of the message is by the holder of `public` (64 bytes); False if malformed."""
+        """Whether `signature` (64 bytes) of `message` is by the holder of `public` (64 bytes); False if malformed."""
         if len(public) != 64 or len(signature) != 64:
             return False
         r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")

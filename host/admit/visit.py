@@ -7,12 +7,11 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from admit_protocol.errors import Refused, Untrusted, Unverified
-
 from admit.client import Holder, Session, check_credential, trusted_credential
 from admit.connection import Connection
 from admit.transport import Transport
 from admit.wallet import Wallet
+from admit_protocol.errors import Refused, Untrusted, Unverified
 
 
 @asynccontextmanager

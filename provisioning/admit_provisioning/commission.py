@@ -50,7 +50,7 @@ async def commission(
 ) -> tuple[bytes, dict]:
     """The whole of it: (the device's credential, its health). `issue(public key)` has the authority vouch for a key.
 
-    `step(words)` is told before each step. Raises Conflict("device-commissioned") for a device that has another identity.
+    `step(words)` is told before each step. Raises Conflict("device-commissioned") if the device is another's already.
     """
     step("asking the device who it is")
     description = await describe(connection)

@@ -56,7 +56,7 @@ def times():
 
 
 def shortest_times(*calls, rounds=100):
-    """The least seconds that each call took; by turns. All of them only compute, so whatever is longer is disturbance."""
+    """The least seconds that each call took, by turns. They only compute: whatever takes longer was disturbed."""
     least = [float("inf")] * len(calls)
     for _ in range(rounds):
         for i, call in enumerate(calls):

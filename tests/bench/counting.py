@@ -1,4 +1,4 @@
-"""Counts the big multiplications of p256 without any trace in it: a second copy of the modules, whose `*` and `%` tally.
+"""Counts the big multiplications of p256 without any trace in it: by a copy of the modules whose `*` and `%` tally.
 
 The copy is made from the source's syntax tree, so what is counted is the code that ships. CPython only.
 """

@@ -10,7 +10,7 @@ MESSAGE = b"the message that is signed"
 
 
 def our_jobs(p256):
-    """{name: call}: keygen, ECDH with the key just made, sign, verify; and ECDH with a long-term key, which is blinded."""
+    """{name: call}: keygen, ECDH with a key just made, sign, verify; then ECDH with a long-term (blinded) key."""
     source = random.Random(SEED).randbytes
     fresh, key = p256.generate(source), p256.PrivateKey(p256.new_secret(source), source)
     public, peer, signature = key.public, fresh.public, key.sign(MESSAGE)
@@ -24,7 +24,7 @@ def our_jobs(p256):
 
 
 def ecdsa_jobs():
-    """The same four with the `ecdsa` package, from bytes to bytes, its table for G already made; it blinds no scalar."""
+    """The first four with the `ecdsa` package, from bytes to bytes, its table for G already made; it blinds nothing."""
     if ecdsa.ellipticcurve.GMPY:
         raise RuntimeError("ecdsa has found gmpy2 and is no longer pure Python: uninstall gmpy2 to compare")
     curve, digest = ecdsa.NIST256p, hashlib.sha256

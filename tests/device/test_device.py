@@ -1,4 +1,4 @@
-"""The device from end to end: commissioned over its cable, visited over its radio, asked what its rules allow and not."""
+"""The device from end to end: commissioned over its cable, visited over its radio, asked what its rules allow."""
 
 from admit_device.routines import Integer, output, routine
 from admit_protocol import aif, bundle, cbor, coap, credential, edhoc, journal, problem

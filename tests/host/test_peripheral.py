@@ -138,7 +138,7 @@ def test_one_indication_is_outstanding_and_their_order_is_kept():
             for number in range(4):
                 kiosk.tell(frames.INDICATE, 1, b"%d" % number)
             for number in range(4):
-                await until(lambda: len(heard) == number + 1)
+                await until(lambda count=number + 1: len(heard) == count)
                 assert await kiosk.hears_nothing(0.03) and len(heard) == number + 1
                 confirm(att.ATT_Handle_Value_Confirmation())
                 assert await kiosk.hear() == (frames.CONFIRMED, 1, b"")

@@ -116,7 +116,7 @@ def test_the_registry_is_a_file_in_the_folder_unless_it_has_a_url(tmp_path):
 
 
 def test_a_config_is_written_as_it_is_read(tmp_path):
-    config = {"tz": "Europe/Berlin", "registry": 'a "quoted" \\ ü\n\x7f'}
+    config = {"tz": "Europe/Berlin", "registry": 'a "quoted" \\ ü\n'}
     sites_module.write_config(tmp_path, config)
     assert sites_module.read_toml(tmp_path / "site.toml") == config
 

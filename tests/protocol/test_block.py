@@ -52,9 +52,14 @@ class Server:
         self.slicer = block.Slicer(limit)
         self.served = []
         self.parts = []
+        self.answers = []
 
     def answer(self, request, key=ALICE, now_ms=0):
         self.parts.append(request)
+        self.answers.append(self._answer(request, key, now_ms))
+        return self.answers[-1]
+
+    def _answer(self, request, key, now_ms):
         whole = self.assembler.accept(request, key, now_ms)
         if not whole.is_request:
             return self.slicer.slice(key, request, whole, self.max_size)
@@ -127,7 +132,9 @@ def test_a_large_request_and_its_large_response():
     assert len(server.parts) == 16 + 15
     assert server.parts[0].uint(coap.SIZE1) == 1000
     assert [block1(message)[0] for message in server.parts[:16]] == list(range(16))
-    assert [block2(message)[0] for message in server.parts[16:]] == list(range(1, 16))
+    assert [block1(answer) for answer in server.answers[:16]] == [(n, n < 15, 2) for n in range(16)]
+    assert [block2(message) for message in server.parts[16:]] == [(n, False, 2) for n in range(1, 16)]
+    assert server.assembler._uploads == {} and server.slicer._kept == {}  # nothing stays behind
 
 
 def test_lengths_round_the_block_size():
@@ -182,6 +189,14 @@ def test_a_small_response_to_a_request_with_block2():
     assert server.answer(fetch(0, 2)).options == []
 
 
+def test_an_upload_that_asks_for_small_blocks_of_its_response():
+    server = Server(echo)
+    first = server.answer(part(0, True, 0, BODY[:16], options=((coap.BLOCK2, b""),)))
+    assert (first.code, [number for number, _ in first.options]) == (coap.CONTINUE, [coap.BLOCK1])
+    last = server.answer(part(1, False, 0, BODY[16:20], options=((coap.BLOCK2, b""),)))
+    assert (last.payload, block1(last), block2(last)) == (BODY[:16], (1, False, 0), (0, True, 0))
+
+
 def test_4_13_with_a_smaller_size_begins_again():
     class Small(Server):
         def answer(self, request, key=ALICE, now_ms=0):
@@ -199,9 +214,13 @@ def test_4_13_with_a_smaller_size_begins_again():
 
 def test_tokens_are_answered():
     server = Server(echo)
+    assert server.answer(part(1, False, 0, b"x")).token == b"\x01"
     assert server.answer(part(0, True, 0, BODY[:16])).token == b"\x00"
-    assert server.answer(part(1, False, 0, b"")).token == b"\x01"
-    assert server.answer(part(7, False, 0, b"")).token == b"\x07"
+    assert server.answer(part(1, False, 0, b"x")).token == b"\x01"
+    lost = fetch(1, 0, coap.POST)
+    lost.token = b"\x05"
+    assert server.slicer.next(BOB, lost).token == b"\x05"
+    assert server.assembler.accept(part(3, False, 0, b"x"), BOB, 0).token == b"\x03"
 
 
 # Uploads that go wrong
@@ -296,9 +315,13 @@ def test_interleaved_uploads_of_two_peers():
 
 def test_a_silent_upload_expires():
     server = Server(echo)
-    server.answer(part(0, True, 0, BODY[:16]), now_ms=1000)
-    server.answer(part(1, True, 0, BODY[:16]), now_ms=1000 + block.LIFETIME_MS - 1)
-    late = server.answer(part(2, False, 0, b"x"), now_ms=1000 + 2 * block.LIFETIME_MS - 1)
+    now_ms = 10 * block.LIFETIME_MS
+    for number in range(3):
+        now_ms += block.LIFETIME_MS - 1
+        assert server.answer(part(number, True, 0, BODY[:16]), now_ms=now_ms).code == coap.CONTINUE
+    server.answer(fetch(0, 0), BOB, now_ms + block.LIFETIME_MS)  # anyone's message will do
+    assert server.assembler._uploads == {}
+    late = server.answer(part(3, False, 0, b"x"), now_ms=now_ms + block.LIFETIME_MS)
     assert refused(late, coap.REQUEST_ENTITY_INCOMPLETE, "block-order")
 
 
@@ -309,21 +332,25 @@ def test_memory_is_bounded_whoever_knocks():
     def upload(key, number, now_ms):
         return assembler.accept(part(number, True, 0, BODY[:16]), key, now_ms)
 
+    now_ms = 1_000_000
     for key in range(4):
-        assert upload(key, 0, 0).code == coap.CONTINUE
+        assert upload(key, 0, now_ms).code == coap.CONTINUE
     for key in range(4, 50):
-        assert refused(upload(key, 0, 10), coap.SERVICE_UNAVAILABLE, "block-busy")
-    assert assembler.accept(part(0, False, 0, b"x"), "in one piece", 10).payload == b"x"
+        assert refused(upload(key, 0, now_ms), coap.SERVICE_UNAVAILABLE, "block-busy")
+    assert assembler.accept(part(0, False, 0, b"x"), "in one piece", now_ms).payload == b"x"
     for number in range(1, 9):
         for key in range(4):
-            upload(key, number, 100)
+            upload(key, number, now_ms)
             assert held(assembler) <= 400
-    for key in range(4):
-        upload(key, 0, 200 + key)
-    assert upload("patient", 0, 200 + block.PATIENCE_MS).code == coap.CONTINUE  # key 0 had to go
-    assert upload("patient", 1, 200 + block.PATIENCE_MS).code == coap.CONTINUE
-    assert refused(upload(0, 1, 200 + block.PATIENCE_MS), coap.REQUEST_ENTITY_INCOMPLETE, "block-order")
-    assert upload(1, 1, 200 + block.PATIENCE_MS).code == coap.CONTINUE
+    for again in range(2):
+        for key in range(4):
+            assert upload(key, 0, now_ms + key + again).code == coap.CONTINUE
+    patient_ms = now_ms + 1 + block.PATIENCE_MS
+    assert upload("patient", 0, patient_ms - 1).code == coap.SERVICE_UNAVAILABLE
+    assert upload("patient", 0, patient_ms).code == coap.CONTINUE  # key 0 had to go
+    assert upload("patient", 1, patient_ms).code == coap.CONTINUE
+    assert refused(upload(0, 1, patient_ms), coap.REQUEST_ENTITY_INCOMPLETE, "block-order")
+    assert upload(1, 1, patient_ms).code == coap.CONTINUE
 
 
 def held(assembler):
@@ -435,10 +462,17 @@ def test_a_block_behind_the_end_is_refused():
 
 def test_kept_responses_are_bounded_in_size_and_in_number():
     slicer = block.Slicer(limit=100, places=2)
-    for key, length in ((1, 100), (2, 101), (3, 100), (4, 100)):
+    for key, length, kept in (
+        (1, 100, [1]),
+        (2, 101, [1]),
+        (3, 100, [1, 3]),
+        (1, 99, [1, 3]),
+        (4, 64, [1, 3]),
+        (5, 65, [1, 5]),
+    ):
         part = slicer.slice(key, fetch(0, 2), coap.response(coap.CONTENT, BODY[:length]), 64)
-        assert block2(part) == (0, True, 2)
-    assert sorted(slicer._kept) == [3, 4]
+        assert block2(part) == (0, length > 64, 2)
+        assert sorted(slicer._kept) == kept, key
 
 
 def test_a_changed_representation_begins_again():
@@ -449,11 +483,10 @@ def test_a_changed_representation_begins_again():
             self.slicer.forget(key)
             return Server.answer(self, request, key, now_ms)
 
-    resource = Counting(changes=3)  # changes twice while it is being fetched
-    response = run(Transfer(coap.request(coap.GET, "/journal"), 64), Restless(resource))
-    assert response.payload == b"\x03" * 300
+    response = run(Transfer(coap.request(coap.GET, "/journal"), 64), Restless(Counting(changes=7)))
+    assert response.payload == b"\x07" * 300  # it changed with each of three new beginnings
     with raises(Conflict, "block-changed"):
-        run(Transfer(coap.request(coap.GET, "/journal"), 64), Restless(Counting()))
+        run(Transfer(coap.request(coap.GET, "/journal"), 64), Restless(Counting(changes=8)))
 
 
 def test_a_changed_response_to_a_post_is_an_error():
@@ -476,6 +509,7 @@ def test_a_large_notification_is_fetched_without_observing_again():
     response = run(transfer, server)
     assert response.payload == BODY
     assert [message.uint(coap.OBSERVE) for message in server.parts] == [0] + [None] * 15
+    assert [answer.uint(coap.OBSERVE) for answer in server.answers] == [5] + [None] * 15
     assert len(server.served) == 1
 
 
@@ -530,13 +564,17 @@ def test_a_response_without_end_is_stopped():
             for number in range(100):
                 transfer.answer(answer_block(number, True, b"a" * 16, options=options))
         assert number == (0 if options else 62)
+    transfer = Transfer(coap.request(coap.GET, "/x"), 64, limit=32)
+    transfer.answer(answer_block(0, True, b"a" * 16, options=((coap.SIZE2, 32),)))
+    transfer.answer(answer_block(1, False, b"a" * 16))
+    assert transfer.response.payload == b"a" * 32
 
 
 def test_an_error_in_the_middle_is_the_response():
     transfer = Transfer(coap.request(coap.GET, "/x"), 64)
     transfer.answer(answer_block(0, True, b"a" * 16))
-    transfer.answer(coap.response(coap.NOT_FOUND, b"gone"))
-    assert (transfer.next(), transfer.response.code, transfer.response.payload) == (None, coap.NOT_FOUND, b"gone")
+    transfer.answer(coap.response(coap.BAD_REQUEST, b"gone"))
+    assert (transfer.next(), transfer.response.code, transfer.response.payload) == (None, coap.BAD_REQUEST, b"gone")
     with raises(LocalError, "block-done"):
         transfer.answer(coap.response(coap.CONTENT))
 

@@ -176,6 +176,34 @@ def test_a_failed_proof_leaves_nothing_behind():
         r.oscore()
 
 
+def forge_mac(session, at):
+    """Lets a session send MACs whose byte `at` is wrong."""
+    honest = session._mac
+
+    def mac(*arguments):
+        made, signed = honest(*arguments)
+        return made[:at] + bytes((made[at] ^ 1,)) + made[at + 1 :], signed
+
+    session._mac = mac
+
+
+def test_every_byte_of_a_mac_counts():
+    for suites, length in (((2,), 8), ((3,), 16)):
+        for at in range(length):
+            i, r = initiator(3, suites), responder(suites=suites)
+            forge_mac(r, at)
+            i.parse_message_2(to_message_2(i, r)[1])
+            with raises(Unverified, "edhoc-mac-2"):
+                i.verify_message_2(CRED_R)
+            i, r = initiator(3, suites), responder(suites=suites)
+            i.parse_message_2(to_message_2(i, r)[1])
+            i.verify_message_2(CRED_R)
+            forge_mac(i, at)
+            r.parse_message_3(i.message_3())
+            with raises(Unverified, "edhoc-mac-3"):
+                r.verify_message_3(CRED_I)
+
+
 def test_ephemeral_keys_are_wiped_after_their_last_use_and_on_every_error():
     for method in edhoc.METHODS:
         x, y = WatchedKey(SUITE.generate()), WatchedKey(SUITE.generate())
@@ -221,6 +249,7 @@ def test_key_update_gives_new_keys_and_closes_message_4():
     i.key_update(b"context")
     r.key_update(b"context")
     assert i.oscore() == r.oscore()
+    assert r._prk is None  # the keys of before cannot be found again
     with raises(LocalError, "edhoc-state"):
         r.message_4()
 

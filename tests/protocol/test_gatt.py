@@ -218,7 +218,7 @@ def test_an_indication_without_confirmation_stops_the_server_and_fails_what_wait
 def test_a_peer_that_acknowledges_nothing_costs_bounded_memory():
     server = GattLayer(True, 515)
     for number in range(100):
-        (asked,) = server.receive(bytes((0x22 | number << 6 & 0x40, GET, number, number)), number)
+        (asked,) = server.receive(bytes((0x32 | number << 6 & 0x40, GET, number, number)), number)
         server.send(answer(asked, bytes(500)), number)
         server.outgoing(number)
         server.confirmed(number)

@@ -4,18 +4,8 @@ from admit_protocol import p256
 from admit_protocol.errors import EntropyError, LocalError, Malformed
 from admit_protocol.kdf import sha256
 from admit_protocol.p256_curve import N, P
+from memory_ports import Dice
 from support import raises, vectors
-
-
-def random_from(seed):
-    """A source of randomness that gives the same bytes each time the tests run."""
-    state = [seed]
-
-    def random(length):
-        state[0] = sha256(state[0])
-        return sha256(state[0], b"out")[:length]
-
-    return random
 
 
 def nothing(length):
@@ -56,13 +46,13 @@ def test_rfc_6979_signatures_are_reproduced_to_the_byte():
 
 def test_rfc_5903_shared_secret_comes_out_on_both_sides():
     i, gi, r, gr, gir = unhex(vectors("p256.json")["rfc5903_8_1"], "i", "gi", "r", "gr", "gir")
-    initiator, responder = p256.PrivateKey(i, random_from(b"i")), p256.PrivateKey(r, random_from(b"r"))
+    initiator, responder = p256.PrivateKey(i, Dice(b"i").random), p256.PrivateKey(r, Dice(b"r").random)
     assert initiator.public == gi and responder.public == gr
     assert initiator.shared_secret(gr) == responder.shared_secret(gi) == gir
 
 
 def test_x_alone_gives_the_same_shared_secret_as_both_coordinates():
-    random = random_from(b"x alone")
+    random = Dice(b"x alone").random
     for _ in range(4):
         ephemeral, static = p256.generate(random), p256.PrivateKey(p256.new_secret(random), random)
         shared = ephemeral.shared_secret(static.public)
@@ -71,7 +61,7 @@ def test_x_alone_gives_the_same_shared_secret_as_both_coordinates():
 
 
 def test_decompress_gives_the_even_y():
-    random = random_from(b"decompress")
+    random = Dice(b"decompress").random
     for _ in range(4):
         public = p256.generate(random).public
         recovered = p256.decompress(public[:32])
@@ -122,7 +112,7 @@ def test_a_key_can_be_made_only_from_a_source_that_moves():
 
 
 def test_a_signature_holds_for_its_message_and_key_and_nothing_else():
-    random = random_from(b"sign")
+    random = Dice(b"sign").random
     key, other = p256.PrivateKey(p256.new_secret(random), random), p256.generate(random)
     for message in (b"", b"open the door", bytes(200)):
         signature = key.sign(message)
@@ -134,7 +124,7 @@ def test_a_signature_holds_for_its_message_and_key_and_nothing_else():
 
 
 def test_no_flipped_bit_of_a_signature_passes():
-    random = random_from(b"flip")
+    random = Dice(b"flip").random
     key = p256.generate(random)
     signature = key.sign(b"message")
     for bit in range(0, 512, 17):
@@ -165,7 +155,7 @@ def test_a_nonce_depends_on_the_message_even_if_the_random_source_is_stuck():
 
 
 def test_a_nonce_depends_on_randomness_even_if_the_message_repeats():
-    key = key_of(11, random_from(b"hedged"))
+    key = key_of(11, Dice(b"hedged").random)
     signatures = [key.sign(b"a") for _ in range(3)]
     assert len({r_of(signature) for signature in signatures}) == 3
     assert all(p256.verify(key.public, b"a", signature) for signature in signatures)
@@ -198,7 +188,7 @@ def test_the_callers_counter_keeps_prepared_nonces_apart_if_the_random_source_is
 
 
 def test_randomness_keeps_prepared_nonces_apart_if_the_counter_repeats():
-    key = key_of(13, random_from(b"prepared"))
+    key = key_of(13, Dice(b"prepared").random)
     found = set()
     for _ in range(4):
         key.prepare_nonce(b"counter 1")
@@ -285,7 +275,7 @@ def test_the_secret_stands_in_no_text():
 
 
 def test_each_costly_operation_is_counted_once():
-    random = random_from(b"counts")
+    random = Dice(b"counts").random
     start = dict(p256.counts)
 
     def since():

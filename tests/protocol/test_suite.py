@@ -2,23 +2,11 @@
 
 from admit_protocol import ccm, p256
 from admit_protocol.errors import EntropyError, LocalError, Malformed, Unverified
-from admit_protocol.kdf import sha256
 from admit_protocol.suite import Suite
+from memory_ports import Dice
 from support import raises
 
-
-def random_from(seed):
-    """A source of randomness that gives the same bytes each time the tests run."""
-    state = [seed]
-
-    def random(length):
-        state[0] = sha256(state[0])
-        return sha256(state[0], b"out")[:length]
-
-    return random
-
-
-SUITE = Suite(random_from(b"suite"))
+SUITE = Suite(Dice(b"suite").random)
 
 
 def test_two_ephemeral_keys_agree():

@@ -1,4 +1,4 @@
-"""Wycheproof's P-256 files against the host's suite; tests/protocol/test_wycheproof.py holds our own arithmetic to them.
+"""Wycheproof's P-256 files against the host's suite. tests/protocol/test_wycheproof.py does so with our arithmetic.
 
 Both must give the same verdicts, so that a host and a device never disagree about a signature or a point.
 """

@@ -56,7 +56,7 @@ class BleTransport:
         self.description = f"ble:{name}" if name else "ble"
         self.mtu = NO_MTU_YET
         self._name = name
-        self._retry = retry or (lambda attempt, attempts, reason: None)
+        self._retry = retry
         self._radio = radio
         self._client: BleakClient | None = None
         self._values: asyncio.Queue[bytes | None] = asyncio.Queue()
@@ -84,7 +84,8 @@ class BleTransport:
                 raise
             await self.close()
             if attempt < ATTEMPTS:
-                self._retry(attempt, ATTEMPTS, reason)
+                if self._retry is not None:
+                    self._retry(attempt, ATTEMPTS, reason)
                 await asyncio.sleep(PAUSE_S * attempt)
         raise TimedOut("ble-connect-failed", f"{self.description}, {ATTEMPTS} attempts; the last one: {reason}")
 

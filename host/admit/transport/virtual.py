@@ -20,7 +20,8 @@ from bleak.backends.service import BleakGATTService, BleakGATTServiceCollection
 from bleak.exc import BleakError, BleakGATTProtocolError
 from bumble import att, core, hci
 from bumble.device import Advertisement, Connection, Device
-from bumble.gatt_client import CharacteristicProxy, ServiceProxy
+from bumble.gatt_client import CharacteristicProxy
+from bumble.gatt_client import Client as GattClient
 
 from admit.virtual.radio import Radio, reason
 from admit_protocol.errors import AdmitError
@@ -149,7 +150,7 @@ class BumbleClient(BaseBleakClient):
         self._shared = radio
         self._radio: Radio | None = None
         self._connection: Connection | None = None
-        self._lost_reason = ""
+        self._dropped: asyncio.Future[str] | None = None  # done with the reason when the link has ended
 
     @property
     def name(self) -> str:
@@ -169,10 +170,9 @@ class BumbleClient(BaseBleakClient):
         self._radio = await self._shared.acquire()
         try:
             async with self._shared.connecting:
-                await self._call(self._radio.device)
-            assert self._connection
-            await self._doing(self._connection.gatt_client.request_mtu(WANTED_MTU))
-            self.services = await self._doing(self._discover())
+                connection = await self._call(self._radio.device)
+            await self._doing(connection.gatt_client.request_mtu(WANTED_MTU))
+            self.services = await self._doing(self._discover(connection.gatt_client))
         except BaseException:
             await self.disconnect()
             raise
@@ -210,8 +210,8 @@ class BumbleClient(BaseBleakClient):
     async def stop_notify(self, characteristic) -> None:
         await self._doing(characteristic.obj.unsubscribe())
 
-    async def _call(self, device: Device) -> None:
-        self._lost_reason = ""
+    async def _call(self, device: Device) -> Connection:
+        self._dropped = asyncio.get_running_loop().create_future()
         try:
             connection = await self._doing(device.connect_le(self._peer, timeout=self._timeout))
         except asyncio.CancelledError:  # the controller would go on calling
@@ -219,55 +219,46 @@ class BumbleClient(BaseBleakClient):
             raise
         self._connection = connection
         connection.once(connection.EVENT_DISCONNECTION, self._on_disconnected)
+        return connection
 
     def _on_disconnected(self, code: int) -> None:
+        assert self._dropped
         self._connection = None
         name = hci.HCI_Constant.error_name(code).removesuffix("_ERROR").replace("_", " ").lower()
-        self._lost_reason = name if code else "the radio was switched off or lost"
+        self._dropped.set_result(name if code else "the radio was switched off or lost")
         if self._disconnected_callback:
             self._disconnected_callback()
 
     async def _doing(self, work):
-        """Await `work` of bumble's, and put what goes wrong into bleak's errors."""
-        if self._ending():
+        """Await `work` of bumble's, but not longer than the link lasts, and put what goes wrong into bleak's errors."""
+        if self._dropped is None:
             work.close()
-            raise BleakError(self._ending())
+            raise BleakError("not connected")
+        task = asyncio.ensure_future(work)
         try:
-            return await work
-        except asyncio.CancelledError:
-            if not self._ending() or self._is_cancelled():
-                raise
-            raise BleakError(self._ending()) from None  # so bumble ends what was under way
+            await asyncio.wait((task, self._dropped), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            task.cancel()
+        if self._dropped.done() and (task.cancelled() or not task.done()):
+            raise BleakError(f"disconnected: {self._dropped.result()}")
+        try:
+            return task.result()
         except att.ATT_Error as error:
             raise BleakGATTProtocolError(error.error_code) from error
         except (core.BaseBumbleError, TimeoutError) as error:
             raise BleakError(reason(error)) from error
 
-    def _ending(self) -> str:
-        """How the link ended, or "" as long as it has not."""
-        return self._lost_reason and f"disconnected: {self._lost_reason}"
-
-    def _is_cancelled(self) -> bool:
-        """Did our caller cancel, rather than bumble?"""
-        task = asyncio.current_task()
-        return task is not None and task.cancelling() > 0
-
-    async def _discover(self) -> BleakGATTServiceCollection:
-        assert self._connection
-        found, client = BleakGATTServiceCollection(), self._connection.gatt_client
+    async def _discover(self, client: GattClient) -> BleakGATTServiceCollection:
+        found = BleakGATTServiceCollection()
         for service in await client.discover_services():
             entry = BleakGATTService(service, service.handle, to_uuid(service.uuid))
             found.add_service(entry)
             for characteristic in await client.discover_characteristics((), service):
-                await self._add_characteristic(found, entry, service, characteristic)
+                await self._add_characteristic(found, entry, characteristic)
         return found
 
     async def _add_characteristic(
-        self,
-        found: BleakGATTServiceCollection,
-        entry: BleakGATTService,
-        service: ServiceProxy,
-        characteristic: CharacteristicProxy,
+        self, found: BleakGATTServiceCollection, entry: BleakGATTService, characteristic: CharacteristicProxy
     ) -> None:
         properties = [name for bit, name in CHARACTERISTIC_PROPERTIES.items() if characteristic.properties & bit]
         item = BleakGATTCharacteristic(

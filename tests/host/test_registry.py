@@ -1,0 +1,355 @@
+"""The registry: what it remembers, whom it refuses, and journals that must continue what was collected."""
+
+import sqlite3
+import threading
+
+import pytest
+from admit import admin, journal_store
+from admit import registry as registry_module
+from admit.registry import create_registry, open_registry
+from admit.registry_models import Base
+from admit.suite import HostSuite
+from admit_protocol import grant, journal
+from admit_protocol.errors import AdmitError, Busy, Conflict, LocalError, Malformed, NotFound, Unverified
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sites import NOW
+from sqlalchemy import create_engine, text
+
+suite = HostSuite()
+DEVICE = suite.generate()
+KEY, SIGN = bytes(range(64)), bytes(range(64, 128))
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path}/registry.sqlite"
+
+
+@pytest.fixture
+def registry(url):
+    made = create_registry(url)
+    yield made
+    made.close()
+
+
+def reason(call, *arguments, **more):
+    with pytest.raises(AdmitError) as caught:
+        call(*arguments, **more)
+    return caught.value.reason
+
+
+# Versions
+
+
+def test_the_migrations_make_the_tables_that_the_models_describe(url, registry):
+    with create_engine(url).connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+
+
+def test_this_version_is_the_newest_migration():
+    config = Config()
+    config.set_main_option("script_location", str(registry_module._MIGRATIONS))
+    script = ScriptDirectory.from_config(config)
+    assert script.get_heads() == [registry_module.SCHEMA]
+    older = {step.revision for step in script.walk_revisions()} - {registry_module.SCHEMA}
+    assert older == set(registry_module._OLDER)
+
+
+def test_a_registry_is_made_once_and_found_again(url, registry):
+    registry.add_user("alice", [KEY], NOW)
+    assert reason(create_registry, url) == "registry-exists"
+    assert [user.name for user in open_registry(url).users()] == ["alice"]
+
+
+def test_where_there_is_none_none_appears(tmp_path, url):
+    with pytest.raises(NotFound) as caught:
+        open_registry(url)
+    assert caught.value.reason == "registry-missing"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_registry_of_a_newer_admit_is_refused_and_left_alone(url, registry):
+    with create_engine(url).begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(LocalError) as caught:
+        open_registry(url)
+    assert caught.value.reason == "registry-newer"
+    assert "9999" in caught.value.detail
+
+
+def test_what_is_no_registry_is_said_to_be_none(tmp_path, url):
+    (tmp_path / "registry.sqlite").write_bytes(b"not a database, " * 100)
+    with pytest.raises(LocalError) as caught:
+        open_registry(url)
+    assert caught.value.reason == "registry-failed"
+    for wrong in ("nonsense", "nosuch://host/name", "postgresql+nodriver://secret:word@host/name"):
+        with pytest.raises(LocalError) as caught:
+            open_registry(wrong)
+        assert caught.value.reason == "registry-url"
+        assert "word" not in str(caught.value)
+
+
+# Users, grants, devices
+
+
+def test_users_have_keys(registry):
+    key = registry.add_user("alice", [KEY, SIGN], NOW)
+    assert (key.user_name, key.public, key.sig_public) == ("alice", KEY, SIGN)
+    assert [each.fingerprint for each in registry.keys("alice")] == [key.fingerprint]
+    assert len(key.fingerprint) == 16
+
+
+def test_a_user_and_a_key_are_there_once(registry):
+    registry.add_user("alice", [KEY], NOW)
+    assert reason(registry.add_user, "alice", [SIGN], NOW) == "registry-user-exists"
+    assert reason(registry.add_user, "bob", [KEY], NOW) == "registry-key-exists"
+    assert [user.name for user in registry.users()] == ["alice"]
+
+
+def test_what_is_not_there_is_not_found(registry):
+    assert reason(registry.keys, "nobody") == "registry-no-user"
+    assert reason(registry.grants, "nobody") == "registry-no-user"
+    assert reason(registry.grant, "00") == "registry-no-grant"
+    assert reason(registry.device, "kiosk-9") == "registry-no-device"
+    assert (registry.users(), registry.grants(), registry.devices()) == ([], [], [])
+    assert registry.grant_holder(b"8 bytes.") is None
+
+
+def test_a_grant_is_found_by_its_first_digits(site, signer):
+    rows = [admin.give(site, signer, "admin", admin.Access(["*"], [("/a", 1, {})]), NOW) for _ in range(17)]
+    assert site.registry.grant(rows[0].id).data == rows[0].data
+    firsts = [row.id[0] for row in site.registry.grants()]
+    twice = next(digit for digit in firsts if firsts.count(digit) > 1)
+    assert reason(site.registry.grant, twice) == "registry-ambiguous"
+    assert reason(site.registry.grant, "%") == "registry-no-grant"
+
+
+def test_a_journals_kid_leads_to_the_user(site):
+    (row,) = site.registry.grants("admin")
+    assert site.registry.grant_holder(grant.parse(row.data).kid) == "admin"
+
+
+def test_a_bundle_that_a_device_holds_is_no_longer_pending(site, signer):
+    admin.commission(site, signer, "kiosk-1", DEVICE.public, NOW)
+    row = admin.give(site, signer, "admin", admin.Access(["*"], [("/a", 1, {})]), NOW)
+    admin.revoke(site, signer, [row], NOW)
+    assert [each.device_id for each in site.registry.pending_bundles()] == ["kiosk-1"]
+    site.registry.bundle_held("kiosk-1", 0)
+    assert len(site.registry.pending_bundles()) == 1
+    site.registry.bundle_held("kiosk-1", 1)
+    site.registry.bundle_held("kiosk-1", 0)
+    assert site.registry.pending_bundles() == []
+    assert site.registry.device("kiosk-1").held_epoch == 1
+
+
+# Two writers at once
+
+
+def test_two_admins_who_revoke_at_once_do_not_lose_a_revocation(site, signer):
+    admin.commission(site, signer, "kiosk-1", DEVICE.public, NOW)
+    rows = [admin.give(site, signer, "admin", admin.Access(["*"], [("/a", 1, {})]), NOW) for _ in range(2)]
+    other = open_registry(f"sqlite:///{site.folder}/registry.sqlite")
+    meanwhile = signer.issue_bundle("kiosk-1", 1, [bytes.fromhex(rows[0].id)], NOW)
+    ours = signer.issue_bundle("kiosk-1", 1, [bytes.fromhex(rows[1].id)], NOW)
+    other.revoke([rows[0].id], [meanwhile], NOW)
+    assert reason(site.registry.revoke, [rows[1].id], [ours], NOW) == "registry-changed"
+    assert site.registry.revoked() == {rows[0].id}
+    assert admin.revoke(site, signer, [rows[1]], NOW) == ["kiosk-1"]
+    other.close()
+
+
+def test_a_device_that_changed_between_read_and_write_is_not_overwritten(site, signer, monkeypatch):
+    admin.commission(site, signer, "kiosk-1", DEVICE.public, NOW)
+    other = open_registry(f"sqlite:///{site.folder}/registry.sqlite")
+    data = signer.issue_bundle("kiosk-1", 1, [], NOW)
+    add_bundle = registry_module._add_bundle
+
+    def add_while_somebody_else_does(session, mine):
+        monkeypatch.setattr(registry_module, "_add_bundle", add_bundle)
+        device = session.get(registry_module.Device, "kiosk-1")
+        assert device.epoch == 0
+        other.revoke([], [signer.issue_bundle("kiosk-1", 1, [b"8 bytes."], NOW)], NOW)
+        add_bundle(session, mine)
+
+    monkeypatch.setattr(registry_module, "_add_bundle", add_while_somebody_else_does)
+    assert reason(site.registry.revoke, [], [data], NOW) == "registry-changed"
+    other.close()
+
+
+def test_a_registry_that_somebody_else_writes_to_is_busy(tmp_path, url, registry, monkeypatch):
+    monkeypatch.setattr(registry_module, "_BUSY_TIMEOUT_S", 0.05)
+    impatient = open_registry(url)
+    with sqlite3.connect(tmp_path / "registry.sqlite", isolation_level=None) as blocker:
+        blocker.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(Busy) as caught:
+            impatient.add_user("alice", [KEY], NOW)
+        assert caught.value.reason == "registry-busy"
+        blocker.execute("ROLLBACK")
+    impatient.add_user("alice", [KEY], NOW)
+    impatient.close()
+
+
+def test_many_writers_lose_nothing(url, registry):
+    def add(number):
+        mine = open_registry(url)
+        mine.add_user(f"user-{number}", [number.to_bytes(64, "big")], NOW)
+        mine.close()
+
+    threads = [threading.Thread(target=add, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(registry.users()) == 8
+
+
+def test_a_database_says_nothing_about_what_it_was_asked(registry):
+    with pytest.raises(Conflict) as caught, registry._change() as session:
+        session.execute(text("INSERT INTO users (name) VALUES ('secret')"))
+    assert "secret" not in str(caught.value)
+    with pytest.raises(LocalError) as failed, registry._change() as session:
+        session.execute(text("SELECT 'secret' FROM nowhere"))
+    assert "secret" not in str(failed.value)
+
+
+# Journals
+
+HEAD_0 = journal.first_head(DEVICE.public)
+
+
+def write(count, first=0, what=""):
+    return [journal.encode_record(seq, NOW, journal.BOOT, None, what, journal.DONE, {}) for seq in range(first, count)]
+
+
+def head_of(records, head=HEAD_0):
+    for record in records:
+        head = journal.chain(head, record)
+    return head
+
+
+def signed(records, count=None, key=DEVICE, head=HEAD_0):
+    count = len(records) if count is None else count
+    return journal.sign_head(key, "kiosk-1", count, head_of(records, head), NOW)
+
+
+@pytest.fixture
+def kiosk(site, signer):
+    admin.commission(site, signer, "kiosk-1", DEVICE.public, NOW)
+    return site.registry
+
+
+def collect(registry, records, start=(0, HEAD_0), head=None):
+    return journal_store.collect(registry, "kiosk-1", start, records, head or signed(records), NOW)
+
+
+def stored(registry):
+    return [record.seq for record in journal_store.verify_stored(registry, "kiosk-1")]
+
+
+def test_a_journal_is_collected_bit_by_bit(kiosk):
+    records = write(8)
+    assert journal_store.position(kiosk, "kiosk-1") == (0, HEAD_0)
+    assert [record.seq for record in collect(kiosk, records[:3]).new] == [0, 1, 2]
+    assert journal_store.position(kiosk, "kiosk-1") == (3, head_of(records[:3]))
+    rest = collect(kiosk, records[3:5], (3, head_of(records[:3])), signed(records[:5]))
+    assert ([record.seq for record in rest.new], rest.gap) == ([3, 4], None)
+    assert [record.seq for record in collect(kiosk, records).new] == [5, 6, 7]
+    assert collect(kiosk, records).new == []
+    assert stored(kiosk) == list(range(8))
+
+
+def test_a_device_that_knows_less_than_before_was_rolled_back(kiosk):
+    records = write(5)
+    collect(kiosk, records)
+    for count in range(5):
+        assert reason(collect, kiosk, records[:count]) == "journal-rolled-back"
+    assert stored(kiosk) == list(range(5))
+
+
+def test_a_device_that_tells_the_past_otherwise_is_caught(kiosk):
+    records = write(5)
+    collect(kiosk, records[:3])
+    other = write(3, what="other") + records[3:]
+    assert reason(collect, kiosk, other) == "journal-rewritten"
+    assert reason(collect, kiosk, write(3, what="other")) == "journal-rewritten"
+    tail = records[3:]
+    assert reason(collect, kiosk, tail, (3, bytes(32)), signed(tail, 5, head=bytes(32))) == "journal-rewritten"
+    assert reason(collect, kiosk, [], (3, bytes(32)), signed([], 3, head=bytes(32))) == "journal-rewritten"
+    assert stored(kiosk) == [0, 1, 2]
+
+
+def test_a_device_that_begins_with_another_head_than_its_keys_is_caught(kiosk):
+    records = write(2)
+    assert reason(collect, kiosk, records, (0, bytes(32)), signed(records, head=bytes(32))) == "journal-rewritten"
+
+
+def test_what_the_device_did_not_sign_is_not_stored(kiosk):
+    records = write(4)
+    assert reason(collect, kiosk, records, head=signed(records, key=suite.generate())) == "cose-signature"
+    assert reason(collect, kiosk, records[:3], head=signed(records)) == "journal-truncated"
+    assert reason(collect, kiosk, records[1:], head=signed(records)) == "journal-missing"
+    assert stored(kiosk) == []
+
+
+def test_records_that_the_device_had_dropped_are_a_gap(kiosk):
+    records = write(9)
+    collect(kiosk, records[:3])
+    later = collect(kiosk, records[5:], (5, head_of(records[:5])), signed(records))
+    assert (later.gap, [record.seq for record in later.new]) == ((3, 4), [5, 6, 7, 8])
+    assert stored(kiosk) == [0, 1, 2, 5, 6, 7, 8]
+    assert collect(kiosk, records).new == []
+
+
+def test_a_first_visit_may_begin_with_a_gap(kiosk):
+    records = write(5)
+    assert collect(kiosk, records[2:], (2, head_of(records[:2])), signed(records)).gap == (0, 1)
+    assert stored(kiosk) == [2, 3, 4]
+
+
+def test_a_start_that_is_no_number_of_a_record_is_refused(kiosk):
+    records = write(2)
+    for start in ((-1, HEAD_0), (1, HEAD_0), (5, HEAD_0)):
+        with pytest.raises((Unverified, Malformed)):
+            collect(kiosk, records, start, signed(records))
+
+
+@pytest.mark.parametrize(
+    "statement, expected",
+    [
+        ("DELETE FROM records WHERE seq = 1", "journal-missing"),
+        ("DELETE FROM records WHERE seq = 4", "journal-truncated"),
+        ("UPDATE records SET data = (SELECT data FROM records WHERE seq = 0) WHERE seq = 1", "journal-reordered"),
+        ("UPDATE records SET data = x'00' WHERE seq = 3", "journal-altered"),
+        ("UPDATE heads SET head = x'00' WHERE count = 3", "journal-altered"),
+        ("UPDATE heads SET base = x'00' WHERE count = 5", "journal-altered"),
+        ("UPDATE heads SET first = 4 WHERE count = 5", "journal-altered"),
+        ("UPDATE heads SET first = 2 WHERE count = 5", "journal-altered"),
+        ("UPDATE heads SET signed = (SELECT signed FROM heads WHERE count = 3) WHERE count = 5", "journal-beyond-head"),
+        ("DELETE FROM heads WHERE count = 5", "journal-beyond-head"),
+    ],
+)
+def test_a_registry_that_was_tampered_with_shows(site, kiosk, statement, expected):
+    records = write(5)
+    collect(kiosk, records[:3])
+    collect(kiosk, records)
+    assert stored(kiosk) == list(range(5))
+    with sqlite3.connect(site.folder / "registry.sqlite") as database:
+        database.execute(statement)
+    assert reason(stored, kiosk) == expected
+
+
+def test_two_collectors_at_once(site, kiosk):
+    records = write(3)
+    original = registry_module.Registry.add_records
+
+    def add_after_somebody_else(self, rows, head):
+        registry_module.Registry.add_records = original
+        collect(open_registry(f"sqlite:///{site.folder}/registry.sqlite"), records)
+        original(self, rows, head)
+
+    registry_module.Registry.add_records = add_after_somebody_else
+    assert reason(collect, kiosk, records) == "registry-changed"
+    assert stored(kiosk) == [0, 1, 2]
