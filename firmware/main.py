@@ -22,15 +22,20 @@ def main():
         from admit_device.strangers import load
 
         profile = load(board.test_identity)
-    asyncio.run(Device(board, run_file(board.routines_file), profile).run())
+    asyncio.run(Device(board, load_routines(board.routines_file), profile).run())
 
 
-def run_file(path):
-    """The names that a routines file defines; none if there is no file."""
+def load_routines(path):
+    """The names that a routines file defines, .py or compiled to .mpy; none if there is no file."""
+    if not path:
+        return {}
+    if path.endswith(".mpy"):  # compiled before it came here: the compiler itself would take 30 KB of heap
+        folder, _, name = path.rpartition("/")
+        sys.path.insert(0, folder)
+        return __import__(name[:-4]).__dict__
     namespace = {}
-    if path:
-        with open(path) as file:
-            exec(file.read(), namespace)
+    with open(path) as file:
+        exec(file.read(), namespace)
     return namespace
 
 

@@ -81,13 +81,15 @@ class Assembler:
 
     def _accept(self, request, key, now_ms):
         value = request.option(coap.BLOCK1)
-        number, more, szx = (0, False, _MAX_SZX) if value is None else parse(value)
-        size = 16 << szx
         length = len(request.payload)
-        if value is not None and (length > size or (more and length < size)):
+        if value is None:
+            self._check_total(length)
+            return request
+        number, more, szx = parse(value)
+        size = 16 << szx
+        if length > size or (more and length < size):
             raise Malformed("block-size")
-        if number * size + length > self._limit or (request.uint(coap.SIZE1) or 0) > self._limit:
-            raise TooLarge("block-too-large")
+        self._check_total(max(number * size + length, request.uint(coap.SIZE1) or 0))
         if number == 0:
             self.forget(key)
             if not more:
@@ -106,6 +108,10 @@ class Assembler:
         whole = request.copy()
         whole.payload = bytes(upload.body)
         return whole
+
+    def _check_total(self, length):
+        if length > self._limit:
+            raise TooLarge("block-too-large")
 
     def _expire(self, now_ms):
         for key in list(self._uploads):

@@ -151,6 +151,7 @@ def verify(public, message, signature):
 
 
 def _to_bytes(number):
+    """32 bytes of a number below 2^256."""
     return number.to_bytes(32, "big")
 
 

@@ -8,8 +8,8 @@ Must not know: keys, hashes, signatures, where randomness comes from (`random(le
 
 A point is a tuple (x, y) of integers in 0..P-1 with y^2 = x^3 - 3x + B; infinity has none. Jacobian coordinates
 (X, Y, Z) stand for (X / Z^2, Y / Z^3), with Z = 0 for infinity. A *step* (doublings, point or None) of `_chain` means:
-double so many times, then add the point. Multiplying two 256-bit numbers and reducing the product is all the cost
-there is; the figures below count those multiplications.
+double so many times, then add the point. Multiplying two 256-bit numbers and reducing the product is nearly all the
+cost; the figures below count those multiplications, and tests count them in the code.
 """
 
 from .errors import Malformed
@@ -71,7 +71,7 @@ def sum_has_x(base_scalar, scalar, point, x_mod_n):
     counts["verify"] += 1
     x, _, z = _chain(_interleaved(base_scalar, scalar, _odd_multiples(point)), 1)
     zz = z * z % P
-    # x and not X: multiplying the candidates by Z^2 is cheaper than dividing X by it. There are two, as N < P.
+    # Cheaper than dividing X by Z^2. Up to two numbers below P may be that x, as N < P.
     return z != 0 and (x_mod_n * zz % P == x or (x_mod_n + N < P and (x_mod_n + N) * zz % P == x))
 
 
@@ -213,7 +213,7 @@ def _chain(steps, first_z):
 
     The first point enters with Z = `first_z` in 1..P-1; where that is random, so is every later coordinate. All sums
     are right, infinity and equal or opposite points included. Steps from a secret meet those only by a chance of about
-    2^-250, or for a handful of tiny scalars that nobody has.
+    2^-250, or for the few scalars nearest to 0 and N, which nobody has.
     Nearly all the time is spent in this loop, so it calls nothing.
     """
     p = P

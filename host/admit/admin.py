@@ -43,14 +43,19 @@ def check_name(name: str) -> str:
     return name
 
 
+def check_new_site(folder: Path, admin: str) -> None:
+    """Whether a site can be made in `folder`. Raises Conflict site-exists, LocalError admin-name."""
+    check_name(admin)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise Conflict("site-exists", f"{folder} is not an empty folder")
+
+
 def create_site(folder: Path, name: str, passphrase: str, admin: str, config: dict[str, str], now: int) -> Site:
     """Make a site: authority, registry, and the first admin's wallet and grant. The folder appears whole or not at all.
 
     Raises Conflict site-exists, LocalError authority-passphrase, anchor-name or admin-name.
     """
-    check_name(admin)
-    if folder.exists() and any(folder.iterdir()):
-        raise Conflict("site-exists", f"{folder} is not empty")
+    check_new_site(folder, admin)
     folder.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:

@@ -13,7 +13,7 @@ from admit.suite import HostSuite
 from admit_protocol import cbor, coap, credential, edhoc, grant, oscore, problem
 from admit_protocol.anchor import Anchor
 from admit_protocol.edhoc_initiator import Initiator
-from admit_protocol.errors import AdmitError, Conflict, Denied, NotFound, Refused, UnknownCredential, Untrusted
+from admit_protocol.errors import AdmitError, Busy, Conflict, Denied, NotFound, Refused, UnknownCredential, Untrusted
 
 METHOD = 2  # the user by static Diffie-Hellman, the device by signature
 CIPHER_SUITE = 2
@@ -183,7 +183,7 @@ def _raise_edhoc_error(response: coap.Message) -> None:
     raise Refused("handshake-refused", str(error[1]) if error else "", response.code)
 
 
-_BY_STATUS = {coap.FORBIDDEN: Denied, coap.NOT_FOUND: NotFound, coap.CONFLICT: Conflict}
+_BY_STATUS = {coap.NOT_FOUND: NotFound, coap.CONFLICT: Conflict, coap.SERVICE_UNAVAILABLE: Busy}
 
 
 def checked(response: coap.Message) -> coap.Message:

@@ -6,7 +6,7 @@ Must not know: where a form was typed, and who is granted what.
 """
 
 import re
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from admit_protocol import aif, rule
@@ -62,8 +62,8 @@ def parse_days(text: str) -> int:
     """The mask of `mon-fri`, `sat,sun`, `fri-mon`. Raises LocalError form-days."""
     mask = 0
     for part in text.lower().split(","):
-        first, _, last = part.strip().partition("-")
-        if first not in _DAYS or (last and last not in _DAYS):
+        first, dash, last = part.strip().partition("-")
+        if first not in _DAYS or (dash and last not in _DAYS):
             raise LocalError("form-days", f"'{text}' is not like mon-fri or mon,wed,sat")
         begin, end = _DAYS.index(first), _DAYS.index(last or first)
         for step in range((end - begin) % 7 + 1):
@@ -95,11 +95,9 @@ def parse_moment(text: str, zone: ZoneInfo, last: bool = False) -> int:
     """
     try:
         moment = datetime.fromisoformat(text)
-        if len(text) == 10 and last:
+        if last and _is_date(text):
             moment += timedelta(days=1)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=zone)
-        unix = int(moment.timestamp())
+        unix = int((moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp())
     except (ValueError, OverflowError):
         raise LocalError("form-date", f"'{text}' is not like 2027-06-30 or '2026-12-24 23:10'") from None
     if unix < 0:
@@ -160,6 +158,13 @@ def moment_text(unix: int, zone: ZoneInfo) -> str:
     if local.time() == time():
         return f"the end of {local - timedelta(days=1):%Y-%m-%d}"
     return f"{local:%Y-%m-%d %H:%M}"
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return bool(date.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 def _checked(pattern: str, methods: int, conditions: dict) -> tuple[str, int, dict]:

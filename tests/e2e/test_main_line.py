@@ -9,21 +9,10 @@ import time
 import pytest
 
 from admit import admin, journal_store
-from admit.admin import Access
-from admit.client import describe
 from admit.collect import deliver_bundle, fetch_journal
-from admit.connection import Connection
-from admit.transport import open_transport
-from admit.transport.ble import BleTransport
-from admit.transport.virtual import SharedRadio
-from admit.virtual.air import Air
-from admit.virtual.board import VirtualBoard
-from admit.visit import visit
 from admit_protocol import cbor, coap, journal
 from admit_protocol.errors import Denied
-from admit_provisioning.commission import commission
-
-PASSPHRASE = "correct horse"
+from kiosks import authority, kiosk, visiting
 
 
 def test_the_main_line(tmp_path):
@@ -31,49 +20,19 @@ def test_the_main_line(tmp_path):
 
 
 async def main_line(tmp_path):
-    now = int(time.time())
-    site = admin.create_site(tmp_path / "site", "Test", PASSPHRASE, "admin", {}, now)
-    signer = site.authority(lambda: PASSPHRASE)
-    air = Air()
-    await air.start()
-    async with VirtualBoard(tmp_path / "board", air=air.name) as board:
-        await board.expect("status factory")
-        await provision(site, signer, board)
-        radio = SharedRadio(air.name)
-        admin.add_user(site, "alice", None, now)
-        grant = admin.give(site, signer, "alice", Access(["kiosk-1"], [("/r/open", 3, {})]), now)
-        alice = site.wallet("alice")
-        await alice_opens(board, alice, radio, flights=6)
-        await alice_opens(board, alice, radio, flights=4)
-        admin.revoke(site, signer, [grant], now)
+    async with kiosk(tmp_path) as (site, board, radio):
+        await alice_opens(site, board, radio, flights=6)
+        await alice_opens(site, board, radio, flights=4)
+        admin.revoke(site, authority(site), site.registry.grants("alice"), int(time.time()))
         await tell(site, radio)
-        async with visit(BleTransport("kiosk-1", radio=radio), alice, "kiosk-1") as session:
+        async with visiting(site, "alice", radio) as session:
             with pytest.raises(Denied, match="grant-revoked"):
                 await session.request(coap.POST, "/r/open", cbor.encode({1: b"87654321"}))
         await read_journal(site, radio)
-    await air.stop()
 
 
-async def provision(site, signer, board):
-    wallet = site.wallet("admin")
-
-    def issue(public):
-        return admin.commission(site, signer, "kiosk-1", public, int(time.time()))
-
-    from admit.client import Holder
-
-    async with Connection(open_transport(str(board.cable))) as connection:
-        holder = Holder(wallet.login_key, wallet.grants()[0].data, wallet.anchor)
-        data, health = await commission(connection, holder, "kiosk-1", issue, print)
-        wallet.add_device(data)
-        assert health["boots"] == 1
-        assert (await describe(connection)).state == "commissioned"
-    await board.expect("status ready")
-
-
-async def alice_opens(board, wallet, radio, flights):
-    transport = BleTransport("kiosk-1", radio=radio)
-    async with visit(transport, wallet, "kiosk-1") as session:
+async def alice_opens(site, board, radio, flights):
+    async with visiting(site, "alice", radio) as session:
         body = cbor.encode({1: str(time.monotonic_ns())[-8:].encode(), 2: {"seconds": 1}})
         response = await session.request(coap.POST, "/r/open", body)
         assert cbor.decode(response.payload) == {1: 1, 2: 1}
@@ -86,13 +45,13 @@ async def alice_opens(board, wallet, radio, flights):
 
 async def tell(site, radio):
     (row,) = site.registry.pending_bundles()
-    async with visit(BleTransport("kiosk-1", radio=radio), site.wallet("admin"), "kiosk-1") as session:
+    async with visiting(site, "admin", radio) as session:
         site.registry.bundle_held("kiosk-1", await deliver_bundle(session, row.data))
     assert not site.registry.pending_bundles()
 
 
 async def read_journal(site, radio):
-    async with visit(BleTransport("kiosk-1", radio=radio), site.wallet("admin"), "kiosk-1") as session:
+    async with visiting(site, "admin", radio) as session:
         start = journal_store.position(site.registry, "kiosk-1")
         first, head, records, signed = await fetch_journal(session, start[0])
     told = journal_store.collect(site.registry, "kiosk-1", (first, head), records, signed, int(time.time()))

@@ -144,11 +144,12 @@ def test_a_date_is_local_and_an_end_includes_its_day():
     assert forms.parse_moment("2027-06-30", BERLIN) == unix(2027, 6, 29, 22)
     assert forms.parse_moment("2027-06-30", BERLIN, last=True) == unix(2027, 6, 30, 22)
     assert forms.parse_moment("2027-10-31", BERLIN, last=True) == unix(2027, 10, 31, 23)  # the day has 25 hours
+    assert forms.parse_moment("20270630", BERLIN, last=True) == unix(2027, 6, 30, 22)
     assert forms.parse_moment("2026-12-24 23:10", BERLIN, last=True) == unix(2026, 12, 24, 22, 10)
     assert forms.parse_moment("2026-12-24T23:10Z", BERLIN) == unix(2026, 12, 24, 23, 10)
 
 
-@pytest.mark.parametrize("text", ["", "tomorrow", "30.06.2027", "2027-02-30", "2027-06", "1969-12-31", "9999-12-31"])
+@pytest.mark.parametrize("text", ["", "tomorrow", "30.06.2027", "2027-02-30", "2027-06", "1969-12-30", "9999-12-31"])
 def test_what_is_no_date(text):
     assert reason(forms.parse_moment, text, ZoneInfo("UTC"), last=True) == "form-date"
 

@@ -24,13 +24,6 @@ def impatient(monkeypatch):
     monkeypatch.setattr(ble, "PAUSE_S", 0.01)
 
 
-class Retries(list):
-    """Remembers what the client said about its attempts."""
-
-    def __call__(self, attempt, attempts, reason):
-        self.append((attempt, reason))
-
-
 async def reason_of(call):
     """The reason of the AdmitError that `call` must raise, with its detail."""
     with pytest.raises((Conflict, LocalError, NotFound, TimedOut, Unsupported)) as caught:
@@ -247,7 +240,7 @@ def test_four_phones_at_once_and_a_fifth_is_told_that_it_must_wait():
 def test_a_kiosk_that_fills_up_between_scan_and_call_is_reported_as_full(monkeypatch):
     async def story(air):
         async with Kiosk(air, max_links=1):
-            first, second = phone(air), None
+            first = phone(air)
             call = virtual.BumbleClient.connect
 
             async def overtaken(self, pair, **rest):
@@ -256,11 +249,11 @@ def test_a_kiosk_that_fills_up_between_scan_and_call_is_reported_as_full(monkeyp
                 await call(self, pair, **rest)
 
             monkeypatch.setattr(virtual.BumbleClient, "connect", overtaken)
-            retries = Retries()
-            second = phone(air, retry=retries)
+            said = []
+            second = phone(air, retry=lambda *words: said.append(words))
             reason, detail = await reason_of(second.open())
             assert reason == "ble-connect-failed" and "every place at it is taken" in detail
-            assert [attempt for attempt, _ in retries] == [1, 2]
+            assert [words[:2] for words in said] == [(1, 3), (2, 3)]
             await first.close()
 
     run(story)
@@ -290,16 +283,19 @@ def test_a_link_that_drops_while_it_is_made_is_made_again_and_the_reason_is_told
                 if client.is_connected:
                     await kiosk.radio._radio.disconnect(next(iter(kiosk.radio._links.values())).connection)
                     await until(lambda: not client.is_connected)
-                else:  # what calling then meets: nobody answers, until later
+                else:
                     await kiosk.radio._radio.device.stop_advertising()
-                    asyncio.get_running_loop().call_later(0.9, kiosk.tell, frames.ADVERTISE, 0, b"kiosk-1")
+
+            def retry(attempt, attempts, reason):
+                kiosk.tell(frames.ADVERTISE, 0, b"kiosk-1")
+                said.append((attempt, attempts, reason))
 
             interrupted(monkeypatch, step, drop)
-            retries = Retries()
-            client = phone(air, "kiosk-1", retry=retries)
+            said = []
+            client = phone(air, "kiosk-1", retry=retry)
             await client.open()
-            assert len(retries) == 1 and retries[0][0] == 1
-            assert ("disconnected: remote user terminated connection" in retries[0][1]) == (step != "connect")
+            dropped = "disconnected: remote user terminated connection"
+            assert said == [(1, 3, "no answer" if step == "connect" else dropped)]
             await client.send(b"hello")
             await client.close()
 

@@ -268,6 +268,15 @@ def test_block_zero_begins_again():
     assert [whole.payload for whole in server.served] == [b"a" * 16 + b"b"]
 
 
+def test_other_requests_do_not_disturb_an_upload():
+    server = Server(echo)
+    server.answer(part(0, True, 0, BODY[:16]))
+    server.answer(coap.request(coap.POST, "/r/other", b"in one piece"))
+    server.answer(fetch(0, 0))
+    assert server.answer(part(1, False, 0, b"x")).code == coap.CHANGED
+    assert server.assembler._uploads == {}
+
+
 def test_blocks_of_the_wrong_size():
     for message in (
         part(0, True, 0, BODY[:15]),
@@ -466,6 +475,7 @@ def test_kept_responses_are_bounded_in_size_and_in_number():
         (1, 100, [1]),
         (2, 101, [1]),
         (3, 100, [1, 3]),
+        (3, 99, [1, 3]),
         (1, 99, [1, 3]),
         (4, 64, [1, 3]),
         (5, 65, [1, 5]),

@@ -123,6 +123,15 @@ def test_a_signature_holds_for_its_message_and_key_and_nothing_else():
         assert p256.verify(key.public, message, signature[32:] + signature[:32]) is False
 
 
+def test_x_alone_is_no_key_to_verify_with():
+    number = 1
+    while key_of(number).public[63] & 1:
+        number += 1
+    key = key_of(number)  # its y is the even one that x alone would give
+    assert p256.decompress(key.public[:32]) == key.public
+    assert p256.verify(key.public[:32], b"message", key.sign(b"message")) is False
+
+
 def test_no_flipped_bit_of_a_signature_passes():
     random = Dice(b"flip").random
     key = p256.generate(random)
@@ -196,6 +205,23 @@ def test_randomness_keeps_prepared_nonces_apart_if_the_counter_repeats():
     assert len(found) == 4
 
 
+def test_a_prepared_nonce_is_never_that_of_a_message():
+    key = key_of(13, stuck)
+    digest = int.from_bytes(sha256(b"a"), "big") % N
+    key.prepare_nonce(digest.to_bytes(32, "big"))
+    assert r_of(key.sign(b"a")) != r_of(key.sign(b"a"))
+
+
+def test_a_nonce_out_of_range_is_passed_over():
+    outputs = [bytes(32)] * 4 + [b"\xff" * 32, bytes(32), bytes(32), bytes(32), bytes(32), bytes(32), b"\x01" * 32]
+    honest, p256.hmac_sha256 = p256.hmac_sha256, lambda key, data: outputs.pop(0)
+    try:
+        assert next(p256._nonces(b"", nothing)) == int.from_bytes(b"\x01" * 32, "big")
+    finally:
+        p256.hmac_sha256 = honest
+    assert outputs == []
+
+
 def test_a_prepared_nonce_is_gone_even_if_signing_fails():
     key = key_of(13, stuck)
     unprepared = key.sign(b"a")
@@ -249,7 +275,7 @@ def test_an_erased_key_does_nothing_more():
     public, buffer = key.public, key._secret
     key.prepare_nonce()
     key.erase()
-    assert buffer == bytes(32)
+    assert buffer == bytes(32) and key._nonce is None
     for use in (lambda: key.shared_secret(public), lambda: key.sign(b"a"), lambda: key.prepare_nonce()):
         with raises(LocalError, "p256-erased"):
             use()

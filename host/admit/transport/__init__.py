@@ -47,6 +47,12 @@ def open_transport(name: str, retry: Callable[[int, int, str], None] | None = No
     return SerialTransport(name)
 
 
+def reason_of(error: BaseException) -> str:
+    """Why it failed, in words fit for a person: some errors, timeouts above all, carry none."""
+    kind = type(error).__name__
+    return str(error) or ("no answer" if kind == "TimeoutError" else kind)
+
+
 def _ble(name: str | None, retry) -> Transport:
     try:
         from admit.transport.ble import BleTransport

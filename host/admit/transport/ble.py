@@ -15,6 +15,7 @@ from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
 from bleak.exc import BleakError
 
+from admit.transport import reason_of
 from admit_protocol.errors import AdmitError, Conflict, LocalError, NotFound, TimedOut, Unsupported
 from admit_protocol.gatt import DOWNSTREAM, MIN_MTU, SERVICE, UPSTREAM, GattLayer
 
@@ -179,13 +180,6 @@ async def settled_mtu(characteristic) -> int:
             break
         await asyncio.sleep(MTU_SETTLES_S / 20)
     return mtu
-
-
-def reason_of(error: BaseException) -> str:
-    """Why it failed, in words fit for a person."""
-    if isinstance(error, TimeoutError) and not str(error):
-        return "no answer"
-    return str(error) or type(error).__name__
 
 
 def _backend(kind: str, radio: "SharedRadio | None") -> dict[str, Any]:

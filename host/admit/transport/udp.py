@@ -29,8 +29,8 @@ class UdpTransport(asyncio.DatagramProtocol):
             self._socket, _ = await asyncio.get_running_loop().create_datagram_endpoint(
                 lambda: self, remote_addr=self._address
             )
-        except OSError as error:
-            raise NotFound("udp-no-host", f"{self._address[0]}: {error.strerror or error}") from error
+        except (OSError, UnicodeError) as error:
+            raise NotFound("udp-no-host", f"{self._address[0]}: {error}") from error
 
     async def send(self, data: bytes) -> None:
         """Send one datagram; the network may lose it."""

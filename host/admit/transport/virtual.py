@@ -23,7 +23,8 @@ from bumble.device import Advertisement, Connection, Device
 from bumble.gatt_client import CharacteristicProxy
 from bumble.gatt_client import Client as GattClient
 
-from admit.virtual.radio import Radio, reason
+from admit.transport import reason_of
+from admit.virtual.radio import Radio
 from admit_protocol.errors import AdmitError
 
 WANTED_MTU = 515
@@ -246,7 +247,7 @@ class BumbleClient(BaseBleakClient):
         except att.ATT_Error as error:
             raise BleakGATTProtocolError(error.error_code) from error
         except (core.BaseBumbleError, TimeoutError) as error:
-            raise BleakError(reason(error)) from error
+            raise BleakError(reason_of(error)) from error
 
     async def _discover(self, client: GattClient) -> BleakGATTServiceCollection:
         found = BleakGATTServiceCollection()

@@ -13,6 +13,7 @@ from bumble.device import Connection, Device, DeviceConfiguration
 from bumble.transport import open_transport
 from bumble.transport.common import Transport
 
+from admit.transport import reason_of
 from admit_protocol.errors import LocalError
 
 OPEN_TIMEOUT_S = 5.0
@@ -41,7 +42,9 @@ class Radio:
                 await self.device.power_on()
         except (OSError, ValueError, TimeoutError, BaseBumbleError, hci.HCI_Error) as error:
             await self.close()
-            raise LocalError("radio-unavailable", f"no Bluetooth controller at {self.name}: {reason(error)}") from error
+            raise LocalError(
+                "radio-unavailable", f"no Bluetooth controller at {self.name}: {reason_of(error)}"
+            ) from error
         self._transport.source.terminated.add_done_callback(lambda _: self.lost.set())
 
     async def close(self) -> None:
@@ -49,12 +52,14 @@ class Radio:
         transport, self._transport = self._transport, None
         if transport is None:
             return
-        with contextlib.suppress(Exception):  # a controller that does not answer is off already
-            if not self.lost.is_set():
-                async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                    await self.device.host.send_sync_command(hci.HCI_Reset_Command())
-        self.device.host.emit("flush")  # which ends the links, as the controller's loss does
-        await transport.close()
+        try:
+            with contextlib.suppress(Exception):  # a controller that does not answer is off already
+                if not self.lost.is_set():
+                    async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                        await self.device.host.send_sync_command(hci.HCI_Reset_Command())
+        finally:
+            self.device.host.emit("flush")  # which ends the links, as the controller's loss does
+            await transport.close()
 
     async def disconnect(self, connection: Connection) -> None:
         """End a link; one that has just ended is no error."""
@@ -62,10 +67,3 @@ class Radio:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 if self.device.lookup_connection(connection.handle) is connection:
                     await connection.disconnect()
-
-
-def reason(error: BaseException) -> str:
-    """Why it failed, in words fit for a person."""
-    if isinstance(error, TimeoutError) and not str(error):
-        return "no answer"
-    return str(error) or type(error).__name__

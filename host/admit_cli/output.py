@@ -1,0 +1,104 @@
+"""Everything that the command line prints, and everything that it asks.
+
+Rules: data goes to stdout, all else to stderr. Colour only on a terminal, and never with NO_COLOR. JSON has a schema
+version; its keys do not change their meaning within one. What cannot be undone is asked for, and without a terminal a
+missing answer is an error.
+"""
+
+import json
+import os
+import sys
+from typing import TextIO
+
+import click
+
+SCHEMA = 1
+
+_COLOURS = {"allowed": "green", "denied": "red", "counts": "green", "revoked": "red", "ended": "yellow"}
+
+
+class Output:
+    """Prints one command's data, as text or as JSON."""
+
+    def __init__(self, as_json: bool):
+        self._as_json = as_json
+
+    def rows(self, name: str, rows: list[dict], columns: list[str], none: str = "") -> None:
+        """A list: the given columns as text, everything as JSON. `none` is said if it is empty."""
+        if self._as_json:
+            self._json(name, rows)
+        elif rows:
+            _print_table([column.upper().replace("_", " ") for column in columns], rows, columns)
+        elif none:
+            say(none)
+
+    def fields(self, name: str, fields: dict, shown: list[str] | None = None) -> None:
+        """One thing: its fields, or those that are shown, line by line as text, everything as JSON."""
+        if self._as_json:
+            self._json(name, fields)
+            return
+        shown = [key for key in shown or fields if fields[key] not in (None, [])]
+        width = max(len(key) for key in shown)
+        for key in shown:
+            _print(f"{key.replace('_', ' '):{width}}  {_coloured(_text(fields[key]), sys.stdout)}")
+
+    def _json(self, name: str, value) -> None:
+        _print(json.dumps({"schema": SCHEMA, name: value}, ensure_ascii=False, indent=2))
+
+
+def say(text: str) -> None:
+    """Tell people what happened."""
+    print(text, file=sys.stderr)
+
+
+def warn(text: str) -> None:
+    """Tell people what they should look at."""
+    print(f"{_style('warning', 'yellow', sys.stderr)}: {text}", file=sys.stderr)
+
+
+def fail(cause: str, hint: str = "") -> None:
+    """Tell people what went wrong, and what to try next."""
+    print(f"{_style('error', 'red', sys.stderr)}: {cause}", file=sys.stderr)
+    if hint:
+        print(f"{_style('try', 'cyan', sys.stderr)}: {hint}", file=sys.stderr)
+
+
+def confirm(question: str, yes: bool) -> None:
+    """Go on only with a yes: `yes` is the answer given beforehand. Raises click.Abort for a no."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"{question} There is no terminal to ask on: give --yes")
+    click.confirm(question, abort=True, err=True)
+
+
+def _print(text: str) -> None:
+    print(text)
+
+
+def _print_table(headings: list[str], rows: list[dict], columns: list[str]) -> None:
+    lines = [headings] + [[_text(row[column]) for column in columns] for row in rows]
+    widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
+    for number, line in enumerate(lines):
+        cells = [f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)]
+        if number:
+            cells = [_coloured(cell, sys.stdout) for cell in cells]
+        else:
+            cells = [_style(cell, "bold", sys.stdout) for cell in cells]
+        _print("  ".join(cells).rstrip())
+
+
+def _text(value) -> str:
+    if isinstance(value, list):
+        return "; ".join(_text(each) for each in value)
+    return "-" if value is None else str(value)
+
+
+def _coloured(text: str, stream: TextIO) -> str:
+    return _style(text, _COLOURS.get(text.strip(), ""), stream)
+
+
+def _style(text: str, style: str, stream: TextIO) -> str:
+    if not style or not stream.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return text
+    return click.style(text, bold=True) if style == "bold" else click.style(text, fg=style)

@@ -1,0 +1,17 @@
+"""The one table of commands: what is typed, the function that does it, and what help says of it.
+
+A command's module is imported when the command is run or its own help is asked for, never to list it.
+"""
+
+COMMANDS = {
+    "init": ("admit_cli.site_commands:init", "Make a site: its authority, its registry, its first admin"),
+    "user add": ("admit_cli.user_commands:add", "Add somebody who may be granted something"),
+    "user list": ("admit_cli.user_commands:list_users", "List users, their keys and grants"),
+    "grant": ("admit_cli.grant_commands:grant", "Let a user do something, on some devices, in some hours"),
+    "revoke": ("admit_cli.grant_commands:revoke", "Take grants back"),
+    "grants": ("admit_cli.grant_commands:grants", "List grants: who may do what, where and until when"),
+    "devices": ("admit_cli.device_commands:devices", "List the site's devices"),
+    "why": ("admit_cli.why_command:why", "Would it be allowed, and by what? Or why not?"),
+}
+
+GROUPS = {"user": "Users: who may be granted something"}

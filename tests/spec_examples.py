@@ -1,0 +1,278 @@
+"""The examples of docs/SPEC.md, made by the real code out of fixed keys: the same bytes on every run.
+
+`python tests/spec_examples.py` writes them into docs/SPEC.md anew, after the code that makes them has changed on
+purpose. tests/test_spec.py compares and decodes them.
+"""
+
+import hashlib
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+if __name__ == "__main__":  # pytest knows these folders from pyproject.toml
+    sys.path[:0] = [str(ROOT / folder) for folder in ("firmware", "host", "provisioning", "tests")]
+
+import ecdsa
+
+from admit.suite import HostPrivateKey, HostSuite
+from admit.virtual import frames
+from admit_protocol import (
+    anchor,
+    block,
+    bundle,
+    cbor,
+    coap,
+    coap_udp,
+    cose,
+    credential,
+    edhoc,
+    grant,
+    journal,
+    kdf,
+    oscore,
+    rule,
+    slip,
+)
+from admit_protocol.edhoc_initiator import Initiator
+from admit_protocol.edhoc_responder import Responder
+from admit_protocol.gatt import GattLayer
+from memory_ports import WEDNESDAY
+from ports.virtual.storage import Storage
+from rig import Phone, Rig
+
+SPEC = ROOT / "docs/SPEC.md"
+BLOCK = re.compile(r"^```hex ([\w-]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+DEVICE_ID, SUBJECT, GRANT_ID, INVOCATION_ID = "kiosk-1", "alice", bytes(range(8)), b"\xa1" * 8
+WINDOW = [31, 8 * 60, 18 * 60]  # Mon-Fri 08:00-18:00
+ZONE = [[WEDNESDAY - 86400, 60], [1806195600, 120]]  # UTC+1; from 2027-03-28 01:00 UTC on UTC+2
+RULES = [
+    ("/r/open", 3, {rule.WINDOWS: [WINDOW], rule.ZONE: ZONE, rule.BOUNDS: {"seconds": [None, 10]}}),
+    ("/r/light", 3, {}),
+]
+
+
+class FixedKey(HostPrivateKey):
+    """A private key of a name, whose signatures are those of RFC 6979 without added randomness. For examples alone."""
+
+    def __init__(self, name):
+        secret = kdf.sha256(b"admit example: " + name.encode())
+        super().__init__(HostSuite().private_key(secret)._key)
+        self.secret = secret
+        self._signing = ecdsa.SigningKey.from_string(secret, ecdsa.NIST256p, hashlib.sha256)
+
+    def sign(self, message):
+        return self._signing.sign_deterministic(message)
+
+
+AUTHORITY, ECDH, DEVICE, ALICE, ALICE_SIGNS = [
+    FixedKey(name) for name in ("authority", "authority ecdh", "device", "alice", "alice signs")
+]
+ANCHOR = anchor.Anchor(AUTHORITY.public, ECDH.public, "Example Works")
+CREDENTIAL = credential.issue(
+    AUTHORITY, ANCHOR.site_id, DEVICE_ID, DEVICE.public, credential.kid(DEVICE.public), WEDNESDAY - 3600
+)
+GRANT = grant.issue(
+    AUTHORITY,
+    ANCHOR.site_id,
+    GRANT_ID,
+    SUBJECT,
+    ["kiosk-*"],
+    RULES,
+    ALICE.public,
+    WEDNESDAY - 1800,
+    ALICE_SIGNS.public,
+    expires=WEDNESDAY + 30 * 86400,
+)
+BUNDLE = bundle.issue(AUTHORITY, ANCHOR.site_id, DEVICE_ID, 1, [bytes.fromhex("ffffffffffffffff")], WEDNESDAY)
+ADMINS_GRANT = grant.issue(
+    AUTHORITY, ANCHOR.site_id, b"\x01" * 8, "admin", ["*"], [("*", 127, {})], ALICE.public, WEDNESDAY
+)
+
+
+def examples():
+    """{name: bytes} of every example."""
+    found = {}
+    found.update(documents())
+    found.update(handshake())
+    found.update(messages())
+    found.update(bodies())
+    found.update(virtual())
+    return found
+
+
+def documents():
+    """What is signed, and what those are made of."""
+    record = journal.encode_record(
+        1, WEDNESDAY, journal.DECISION, grant.kid_of(GRANT), "POST /r/open", journal.ALLOWED, {journal.RULE: 0}
+    )
+    return {
+        "cose-key": cbor.encode(cose.encode_key(DEVICE.public)),
+        "anchor": ANCHOR.encode(),
+        "site-id": ANCHOR.site_id,
+        "device-credential": CREDENTIAL,
+        "scope": grant.encode_scope(RULES),
+        "scope-aif": grant.encode_scope([("/r/open", 3, {}), ("/r/light", 2, {})]),
+        "grant": GRANT,
+        "grant-kid": grant.kid_of(GRANT),
+        "bundle": BUNDLE,
+        "record": record,
+        "first-head": journal.first_head(DEVICE.public),
+        "signed-head": journal.sign_head(
+            DEVICE, DEVICE_ID, 1, journal.chain(journal.first_head(DEVICE.public), record), WEDNESDAY
+        ),
+    }
+
+
+def handshake():
+    """A repeat visit: EDHOC method 2 and the first request, as GATT values."""
+    suite = HostSuite()
+    own = edhoc.cwt_credential(GRANT, grant.kid_of(GRANT))
+    device = edhoc.cwt_credential(CREDENTIAL)
+    initiator = Initiator(suite, 2, [2], ALICE, own.id_cred, own, b"\x17", FixedKey("x"))
+    responder = Responder(suite, (2,), (2, 3), DEVICE, device.id_cred, device)
+    client, server = GattLayer(False, 515), GattLayer(True, 515)
+    found = {"message-1": initiator.message_1()}
+    request = coap.request(
+        coap.POST, "/.well-known/edhoc", edhoc.encode_prefixed(None, found["message-1"]), coap.CONTENT_CID_EDHOC
+    )
+    asked = carry(found, "flight-1", client, server, with_token(request, 1))
+    responder.parse_message_1(edhoc.split_prefixed(asked.payload)[1])
+    found["message-2"] = responder.message_2(FixedKey("y"), b"\x00")
+    response = coap.response(coap.CHANGED, found["message-2"], coap.CONTENT_EDHOC)
+    initiator.parse_message_2(carry(found, "flight-2", server, client, with_token(response, 1)).payload)
+    initiator.verify_message_2(device)
+    found["message-3"] = initiator.message_3()
+    secret, salt = initiator.oscore()
+    context = oscore.Context(suite, secret, salt, initiator.c_r, initiator.c_i)
+    outer, reference = context.protect_request(coap.request(coap.POST, "/r/open", invocation(), coap.CONTENT_CBOR))
+    asked = carry(
+        found, "flight-3", client, server, with_token(oscore.combine(found["message-3"], outer), 2), server.confirmed
+    )
+    message_3, outer = oscore.split_combined(asked)
+    responder.parse_message_3(message_3)
+    responder.verify_message_3(own)
+    found["oscore-secret"], found["oscore-salt"] = responder.oscore()
+    context = oscore.Context(suite, found["oscore-secret"], found["oscore-salt"], responder.c_i, responder.c_r)
+    _, its_reference = context.unprotect_request(outer)
+    response = coap.response(coap.CHANGED, cbor.encode({1: 1, 2: 5}), coap.CONTENT_CBOR)
+    carry(found, "flight-4", server, client, with_token(context.protect_response(response, its_reference), 2))
+    found["edhoc-error"] = edhoc.encode_error(3, True)
+    return found
+
+
+def with_token(message, number):
+    message.token = bytes.fromhex("c0ffee") + bytes([number])
+    return message
+
+
+def carry(found, name, sender, receiver, message, before=None):
+    """Send one message from layer to layer; note its value under `name`."""
+    if before:
+        before(0)
+    sender.send(message, 0)
+    found[name] = sender.outgoing(0)
+    return receiver.receive(found[name], 0)[0]
+
+
+def invocation():
+    return cbor.encode({1: INVOCATION_ID, 2: {"seconds": 5}})
+
+
+def messages():
+    """The bytes of message layers and blocks."""
+    message = coap.request(coap.GET, "/id")
+    datagram = coap_udp.encode_datagram(coap_udp.CON, 0x7D34, message)
+    layer = GattLayer(False, 515)
+    layer.send(message, 0)
+    return {
+        "gatt-value": layer.outgoing(0),
+        "datagram": datagram,
+        "slip-frame": slip.encode_coap(datagram),
+        "slip-text": slip.encode_diagnostic("hi\n"),
+        "block-option": block.encode(2, True, 4),
+    }
+
+
+def bodies():
+    """What a real device answers."""
+    namespace = {}
+    routines = (ROOT / "boards/virtual/routines.py").read_text(encoding="utf-8")
+    exec(routines, namespace)
+    rig = Rig(namespace)
+    rig.keystore.write("identity", cbor.encode({1: DEVICE.secret}))
+    rig.boot()
+    cable = Phone(rig, server=rig.cable)
+    found = {"core": cable.plain(coap.GET, "/.well-known/core").payload}
+    found["id-factory"] = cable.plain(coap.GET, "/id").payload
+    found["identity-post"] = cbor.encode({1: kdf.sha256(b"admit example: contribution")})
+    found["identity-key"] = cable.plain(coap.POST, "/identity", found["identity-post"]).payload
+    found["identity-put"] = cbor.encode({1: CREDENTIAL, 2: ANCHOR.encode(), 3: WEDNESDAY})
+    assert cable.plain(coap.PUT, "/identity", found["identity-put"]).code == coap.CHANGED
+    rig.credential, rig.device.identity.key = CREDENTIAL, DEVICE
+    alice = visitor(rig, GRANT)
+    found["id"] = alice.plain(coap.GET, "/id").payload
+    found["login"] = alice.request(coap.POST, "/login").payload
+    found["routines"] = alice.request(coap.GET, "/r").payload
+    found["routine"] = alice.request(coap.GET, "/r/open").payload
+    found["invocation"] = invocation()
+    found["outcome"] = alice.request(coap.POST, "/r/open", invocation()).payload
+    found["denial"] = alice.request(coap.POST, "/r/open", cbor.encode({1: bytes(8), 2: {"seconds": 20}})).payload
+    admin = visitor(rig, ADMINS_GRANT)
+    assert admin.request(coap.POST, "/bundle", BUNDLE).code == coap.CHANGED
+    found["journal"] = admin.request(coap.GET, "/journal", query="from=2").payload
+    health = cbor.decode(admin.request(coap.GET, "/health").payload)
+    health["heap_free"] = 61000  # what a board has left; unknown here
+    found["health"] = cbor.encode(health)
+    return found
+
+
+def visitor(rig, data):
+    phone = Phone(rig, ALICE, data)
+    phone.login()
+    return phone
+
+
+def virtual():
+    """What only the virtual board has: radio frames and files."""
+    with tempfile.TemporaryDirectory() as folder:
+        storage = Storage(folder)
+        storage.write("boots", cbor.encode(7))
+        storage.append("journal-a", cbor.encode([0, [0, journal.first_head(DEVICE.public)]]))
+        files = {name: (Path(folder) / name).read_bytes() for name in storage.names()}
+    return {
+        "frame-opened": frames.encode(frames.OPENED, 1, (515).to_bytes(2, "big")),
+        "frame-received": frames.encode(frames.RECEIVED, 1, b"\x00"),
+        "frame-confirmed": frames.encode(frames.CONFIRMED, 1),
+        "frame-closed": frames.encode(frames.CLOSED, 1),
+        "frame-advertise": frames.encode(frames.ADVERTISE, 0, DEVICE_ID.encode()),
+        "frame-indicate": frames.encode(frames.INDICATE, 1, b"\x00"),
+        "frame-disconnect": frames.encode(frames.DISCONNECT, 1),
+        "file-value": files["boots"],
+        "file-list": files["journal-a"],
+    }
+
+
+def in_spec():
+    """{name: bytes} of the examples that docs/SPEC.md shows."""
+    return {name: bytes.fromhex(text) for name, text in BLOCK.findall(SPEC.read_text(encoding="utf-8"))}
+
+
+def shown(data):
+    """Hexadecimal, 32 bytes a line."""
+    lines = [data[at : at + 32].hex() for at in range(0, len(data), 32)]
+    return "".join(line + "\n" for line in lines)
+
+
+def main():
+    made = examples()
+    text = SPEC.read_text(encoding="utf-8")
+    SPEC.write_text(
+        BLOCK.sub(lambda found: f"```hex {found[1]}\n{shown(made[found[1]])}```", text), encoding="utf-8"
+    )
+
+
+if __name__ == "__main__":
+    main()
