@@ -18,7 +18,7 @@ from admit.virtual.peripheral import Peripheral
 from admit.virtual.radio import Radio
 from admit_protocol.gatt import DOWNSTREAM, UPSTREAM
 
-PATIENCE_S = 5.0
+PATIENCE_S = 10.0
 
 
 def run(story, timeout_s=30.0):

@@ -27,6 +27,15 @@ def new_site(folder: Path) -> Site:
     return Site(folder)
 
 
+def forget_settings(monkeypatch, home: Path) -> None:
+    """No setting of whoever runs the tests counts in them; `home` is where a test may put its own."""
+    for name in ("SITE", "REGISTRY", "TZ", "PASSPHRASE_FILE", "KEYRING", "USER", "VIA", "WALLET"):
+        monkeypatch.delenv(f"ADMIT_{name}", raising=False)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
+
+
 def passphrase() -> str:
     """What unlocks the authority."""
     return PASSPHRASE

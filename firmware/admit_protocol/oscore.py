@@ -28,8 +28,8 @@ class Context:
     `suite` encrypts, decrypts and is random. Ids: 0..7 bytes, one unlike the other. Raises LocalError("oscore-id").
 
     A context of a fresh secret (EDHOC) lives in RAM and needs no more. One of a preshared secret outlives a reset, so
-    that it needs `store`, whose `reserve()` returns the first of RESERVED sequence numbers once it has stored, for
-    good, that they are spent (appendix B.1.1); and `needs_echo=True` after each start, so that no old request is
+    that it needs `store`, whose `reserve()` stores for good that the next RESERVED sequence numbers are spent, and
+    returns the first of them (appendix B.1.1); and `needs_echo=True` after each start, so that no old request is
     taken for a new one (appendix B.1.2).
 
     `sequence` is the number that the next message uses, if it needs one.
@@ -172,7 +172,7 @@ class Context:
             raise Unauthenticated("oscore-context")
 
     def _check_ref(self, ref, kid):
-        """A nonce of another context, or of a request of our own, would be used twice with our key."""
+        """Refuse the ref of another context or side: answering it could use a nonce twice with our key."""
         if ref.context is not self or ref.kid != kid:
             raise LocalError("oscore-ref")
 

@@ -138,7 +138,9 @@ def zone_offsets(zone: ZoneInfo, begin: int, end: int) -> list[list[int]]:
 
 
 def rule_text(one: rule.Rule) -> str:
-    """A rule in words: "POST /r/open, Mon-Fri 08:00-18:00, seconds at most 10"."""
+    """A rule in words: "POST /r/open, Mon-Fri 08:00-18:00, seconds at most 10"; "everything" for one without limits."""
+    if one == ("*", rule.ALL_METHODS, {}):
+        return "everything"
     parts = [f"{methods_text(one.methods)} {one.pattern}"]
     parts += [rule.window_text(window) for window in one.conditions.get(rule.WINDOWS, ())]
     parts += [rule.bounds_text(name, bounds) for name, bounds in sorted(one.conditions.get(rule.BOUNDS, {}).items())]
@@ -153,11 +155,16 @@ def methods_text(mask: int) -> str:
 
 
 def moment_text(unix: int, zone: ZoneInfo) -> str:
-    """A moment as people in `zone` write it; a midnight is given as the end of the day before."""
+    """A moment as people in `zone` write it."""
+    return f"{datetime.fromtimestamp(unix, zone):%Y-%m-%d %H:%M}"
+
+
+def end_text(unix: int, zone: ZoneInfo) -> str:
+    """The moment at which something ends; at midnight that is the end of the day before."""
     local = datetime.fromtimestamp(unix, zone)
     if local.time() == time():
         return f"the end of {local - timedelta(days=1):%Y-%m-%d}"
-    return f"{local:%Y-%m-%d %H:%M}"
+    return moment_text(unix, zone)
 
 
 def _is_date(text: str) -> bool:

@@ -250,7 +250,8 @@ def _set_up_sqlite(connection, _record) -> None:
 
 def _schema(engine: Engine) -> str | None:
     """The migration that the database is at, or None for an empty one."""
-    if engine.dialect.name == "sqlite" and not Path(engine.url.database or "").is_file():
+    file = engine.url.database or ""
+    if engine.dialect.name == "sqlite" and not file.startswith("file:") and not Path(file).is_file():
         return None  # to look into it would make it
     try:
         with engine.connect() as connection:

@@ -4,26 +4,30 @@ Joins wallet, transport and client: which grant, which device credential, and wh
 """
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from admit.client import Holder, Session, check_credential, trusted_credential
 from admit.connection import Connection
 from admit.transport import Transport
 from admit.wallet import Wallet
-from admit_protocol.errors import Refused, Untrusted, Unverified
+from admit_protocol.errors import NotFound, Refused, Untrusted, Unverified
 
 
 @asynccontextmanager
-async def visit(transport: Transport, wallet: Wallet, device_id: str) -> AsyncIterator[Session]:
+async def visit(
+    transport: Transport, wallet: Wallet, device_id: str, step: Callable[[str], None] = lambda words: None
+) -> AsyncIterator[Session]:
     """A session with exactly the device `device_id`, which has proven itself; the wallet's grant is on its way.
 
-    Raises NotFound("wallet-no-grant") and other reasons not to go at all; Untrusted or Unverified if it is not that
+    `step(words)` is told of each stage. Raises NotFound("wallet-no-grant") and other reasons not to go at all; Untrusted or Unverified if it is not that
     device; what the transport raises.
     """
     grant = wallet.grant_for(device_id, int(time.time()))
     holder = Holder(wallet.login_key, grant.data, wallet.anchor)
+    step(f"finding {device_id}")
     async with Connection(transport) as connection:
+        step(f"proving {device_id}")
         session = await _proven(connection, holder, wallet, device_id)
         yield session
 
@@ -37,7 +41,7 @@ async def _proven(connection: Connection, holder: Holder, wallet: Wallet, device
         try:
             await session.start()
             return session
-        except (Refused, Untrusted, Unverified):
+        except (NotFound, Refused, Untrusted, Unverified):
             pass  # it may have been given a new key: its new credential tells, if the authority signed one
     data = await trusted_credential(connection, holder.anchor, device_id)
     session = Session(connection, holder, data)

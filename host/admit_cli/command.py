@@ -112,7 +112,12 @@ class CommandLine(Branch):
         super().__init__("", name="admit", help="Let people walk up to a device and be let in.", no_args_is_help=True)
         self.params.append(
             click.Option(
-                ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version."
+                ["--version"],
+                is_flag=True,
+                is_eager=True,
+                expose_value=False,
+                callback=_version,
+                help="Show the version.",
             )
         )
 

@@ -1,5 +1,7 @@
 """`admit grant`, `admit revoke`, `admit grants`."""
 
+from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import rich_click as click
@@ -7,9 +9,11 @@ import rich_click as click
 from admit import admin, forms, keyfiles
 from admit.admin import Access
 from admit.registry_models import GrantRow
+from admit_cli.admin_commands import deliver_pending
 from admit_cli.command import Call, command
 from admit_cli.output import confirm, say, warn
 from admit_cli.types import ALLOW, DAYS, HOURS, ROUTINE, ZONE, parse_date
+from admit_cli.visiting import as_carrier, via
 from admit_cli.words import access_fields, grant_fields, grant_state
 from admit_protocol import grant as grants_module
 from admit_protocol import rule
@@ -21,14 +25,16 @@ _SHOWN = ["id", "user", "on", "allows", "from", "until"]
 @command()
 @click.argument("user")
 @click.argument("routines", nargs=-1, type=ROUTINE)
-@click.option("--allow", multiple=True, type=ALLOW, help="What else: r/open:POST, 'r/*:GET', 'r/open:POST{seconds<=10}'.")
+@click.option(
+    "--allow", multiple=True, type=ALLOW, help="What else: r/open:POST, 'r/*:GET', 'r/open:POST{seconds<=10}'."
+)
 @click.option("--on", "devices", multiple=True, required=True, metavar="DEVICE", help="Where: kiosk-1, 'kiosk-*', '*'.")
 @click.option("--days", type=DAYS, help="On which days: mon-fri, sat,sun. Default: all.")
 @click.option("--hours", type=HOURS, help="In which hours: 08:00-18:00, 22:00-06:00. Default: all.")
 @click.option("--tz", type=ZONE, help="The time zone of hours and dates. Default: the site's.")
 @click.option("--from", "begin", metavar="DATE", help="The first day, or moment.")
 @click.option("--until", metavar="DATE", help="The last day, or moment; 'never'. Default: in a year.")
-@click.option("--output", type=click.Path(dir_okay=False, writable=True), help="Write the grant to a file as well.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the grant to a file as well.")
 @click.option("--dry-run", is_flag=True, help="Show what would be granted, and stop.")
 def grant(call: Call, user, routines, allow, devices, days, hours, tz, begin, until, output, dry_run):
     """Let USER invoke ROUTINES, or do what --allow says, on some devices, in some hours.
@@ -62,32 +68,40 @@ def _access(now: int, rules, devices, window, zone: ZoneInfo, begin: str | None,
     if until == forms.NEVER:
         expires = None
     elif until is None:
-        expires = (not_before or now) + _YEAR_S
+        last_day = datetime.fromtimestamp((not_before or now) + _YEAR_S, zone).date()
+        expires = forms.parse_moment(last_day.isoformat(), zone, last=True)
     else:
         expires = parse_date(until, zone, "--until", last=True)
     if expires is not None and expires <= (not_before or now):
         raise click.BadParameter("the grant would end before it begins", param_hint="--until")
     conditions = forms.window_conditions(*window, zone, not_before or now, expires)
-    return Access(devices, [(path, methods, bounds | conditions) for path, methods, bounds in rules], not_before, expires)
+    return Access(
+        devices, [(path, methods, bounds | conditions) for path, methods, bounds in rules], not_before, expires
+    )
 
 
 def _warn_of_unknown_devices(call: Call, patterns) -> None:
     known = [device.id for device in call.site.registry.devices()]
     for pattern in patterns:
         if not any(rule.matches(pattern, device_id) for device_id in known):
-            warn(f"there is no device {pattern} yet")
+            warn(f"there is no device named {pattern} yet")
 
 
 @command()
 @click.argument("user", required=False)
-@click.option("--grant", "ids", multiple=True, metavar="ID", help="Take back this grant only; its first digits will do.")
+@click.option(
+    "--grant", "ids", multiple=True, metavar="ID", help="Take back this grant only; its first digits will do."
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Show what would be taken back, and stop.")
-def revoke(call: Call, user, ids, yes, dry_run):
+@click.option("--later", is_flag=True, help="Do not go to the devices now: admit deliver does it.")
+@as_carrier
+@via
+def revoke(call: Call, user, ids, yes, dry_run, later, carrier, link_via):
     """Take back all grants of USER, or single ones.
 
-    A grant that was taken back never counts again. Devices learn of it by a bundle, which is delivered to each one;
-    the list that this prints is of those that have not heard of it yet.
+    A grant that was taken back never counts again. Devices learn of it by a bundle, which is carried at once to those
+    in reach; the list that this prints says which have heard of it.
     """
     rows = _to_revoke(call, user, ids)
     what = f"{len(rows)} grant{'s' * (len(rows) != 1)} of {', '.join(sorted({row.user_name for row in rows})) or user}"
@@ -100,9 +114,14 @@ def revoke(call: Call, user, ids, yes, dry_run):
         say(f"Took back {what}.")
     else:
         say("There is nothing to take back.")
-    pending = call.site.registry.pending_bundles()
-    devices = [{"device": row.device_id, "epoch": row.epoch} for row in pending]
-    call.out.rows("pending", devices, ["device", "epoch"], "No device has to hear of it.")
+    if later:
+        rows = [
+            {"device": row.device_id, "epoch": row.epoch, "state": "not yet"}
+            for row in call.site.registry.pending_bundles()
+        ]
+    else:
+        rows = deliver_pending(call, (), carrier, link_via)
+    call.out.rows("devices", rows, ["device", "epoch", "state"], "No device has to hear of it.")
 
 
 def _to_revoke(call: Call, user: str | None, ids) -> list[GrantRow]:

@@ -46,7 +46,7 @@ _HINTS = {
     "registry-no-user": "admit user list, or admit user add",
     "registry-url": "a URL looks like sqlite:///path or postgresql+psycopg://host/name; is its driver installed?",
     "registry-user-exists": "choose another name: admit user list",
-    "site-config": "mend that file: every line is name = \"value\"",
+    "site-config": 'mend that file: every line is name = "value"',
     "site-exists": "choose another folder with --site, or use the site that is there",
     "site-missing": "admit init makes one; --site or ADMIT_SITE names another folder",
     "wallet-missing": "admit user add NAME makes one for a user of this machine",

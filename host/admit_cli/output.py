@@ -14,6 +14,8 @@ import click
 
 SCHEMA = 1
 
+_WIDTH = 110  # of the demo's screen
+
 _COLOURS = {"allowed": "green", "denied": "red", "counts": "green", "revoked": "red", "ended": "yellow"}
 
 
@@ -49,6 +51,18 @@ class Output:
 def say(text: str) -> None:
     """Tell people what happened."""
     print(text, file=sys.stderr)
+
+
+def story(text: str, ending: str = "", plain: bool = False) -> None:
+    """A line of the demo: what happens, and at its right how long it took."""
+    width = max(_WIDTH - len(text), 1)
+    print(f"{text if plain else _style(text, 'bold', sys.stderr)}{ending:>{width}}".rstrip(), file=sys.stderr)
+
+
+def progress(text: str) -> None:
+    """Tell people at a terminal what is going on; nobody else."""
+    if sys.stderr.isatty():
+        print(_style(f"… {text}", "bright_black", sys.stderr), file=sys.stderr)
 
 
 def warn(text: str) -> None:

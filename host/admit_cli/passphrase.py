@@ -61,5 +61,7 @@ def _from_keyring(site: Site) -> str | None:
 
 def _prompt(text: str, again: bool) -> str:
     if not sys.stdin.isatty():
-        raise LocalError("passphrase-missing", "the authority's passphrase is needed, and there is no terminal to ask on")
+        raise LocalError(
+            "passphrase-missing", "the authority's passphrase is needed, and there is no terminal to ask on"
+        )
     return click.prompt(text, hide_input=True, confirmation_prompt=again, err=True)

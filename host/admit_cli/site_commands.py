@@ -5,7 +5,7 @@ import socket
 import rich_click as click
 
 from admit import admin
-from admit.site import registry_url, system_timezone
+from admit.site import system_timezone
 from admit_cli import passphrase
 from admit_cli.command import Call, command
 from admit_cli.output import say
@@ -25,7 +25,7 @@ def init(call: Call, name, admin_name, tz, keyring):
     """
     folder = call.folder
     admin.check_new_site(folder, admin_name)
-    config = {"tz": tz.key if tz else system_timezone()}
+    config = {"tz": tz.key if tz else system_timezone(), "user": admin_name}
     if keyring:
         config["keyring"] = "yes"
     secret = passphrase.new()

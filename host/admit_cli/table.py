@@ -10,8 +10,16 @@ COMMANDS = {
     "grant": ("admit_cli.grant_commands:grant", "Let a user do something, on some devices, in some hours"),
     "revoke": ("admit_cli.grant_commands:revoke", "Take grants back"),
     "grants": ("admit_cli.grant_commands:grants", "List grants: who may do what, where and until when"),
+    "provision": ("admit_cli.admin_commands:provision", "Take a board into the site, over its cable"),
+    "login": ("admit_cli.visit_commands:login", "Log in at a device"),
+    "routines": ("admit_cli.visit_commands:routines", "List what you may do at a device"),
+    "invoke": ("admit_cli.visit_commands:invoke", "Do it: open a door, say"),
+    "journal": ("admit_cli.admin_commands:journal", "Show what happened at a device, verified"),
+    "deliver": ("admit_cli.admin_commands:deliver", "Carry revocations to devices that have not heard of them"),
     "devices": ("admit_cli.device_commands:devices", "List the site's devices"),
     "why": ("admit_cli.why_command:why", "Would it be allowed, and by what? Or why not?"),
+    "virtual": ("admit_cli.virtual_command:virtual", "Run a virtual kiosk on this machine"),
+    "demo": ("admit_cli.demo_command:demo", "Watch all of it at work, on one screen"),
 }
 
 GROUPS = {"user": "Users: who may be granted something"}

@@ -1,4 +1,4 @@
-"""What may stand on a command line: the forms of admit.forms as types of click, so that a wrong one is a usage error."""
+"""What may stand on a command line: admit.forms as types of click, so that a wrong form is a usage error."""
 
 from collections.abc import Callable
 from typing import Any

@@ -13,7 +13,9 @@ from admit_protocol.errors import Malformed
 
 @command()
 @click.argument("name")
-@click.option("--key", type=click.File("rb"), help="Their public keys, a PEM file; else a wallet is made here. '-': stdin.")
+@click.option(
+    "--key", type=click.File("rb"), help="Their public keys, a PEM file; else a wallet is made here. '-': stdin."
+)
 def add(call: Call, name, key):
     """Add somebody who may be granted something.
 

@@ -28,7 +28,9 @@ def why(call: Call, user, what, arguments, device_id, at):
     grants = [grant.parse(row.data) for row in registry.grants(user)]
     revoked = {bytes.fromhex(each) for each in registry.revoked()}
     verdict = access.decide(grants, device_id, (*what, dict(arguments)), moment, revoked)
-    call.out.fields("decision", _fields(verdict) | {"at": utc(moment)}, ["decision", "reason", "detail", "grant", "rule"])
+    call.out.fields(
+        "decision", _fields(verdict) | {"at": utc(moment)}, ["decision", "reason", "detail", "grant", "rule"]
+    )
     if device.held_epoch < device.epoch:
         say(f"{device_id} has not heard of the newest revocations yet, and may still honour a grant taken back.")
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from admit import forms
-from admit_protocol import grant
+from admit_protocol import grant, journal
 
 
 def utc(unix: int | None) -> str | None:
@@ -27,7 +27,7 @@ def access_fields(user: str, audience, rules, life: tuple[int | None, int | None
         "on": list(audience),
         "allows": [forms.rule_text(rule) for rule in rules],
         "from": None if not_before is None else forms.moment_text(not_before, zone),
-        "until": forms.NEVER if expires is None else forms.moment_text(expires, zone),
+        "until": forms.NEVER if expires is None else forms.end_text(expires, zone),
         "not_before": utc(not_before),
         "expires": utc(expires),
     }
@@ -40,3 +40,22 @@ def grant_state(given: grant.Grant, now: int, revoked: set[str]) -> str:
     if given.expires is not None and given.expires <= now:
         return "ended"
     return "not yet" if given.not_before is not None and given.not_before > now else "counts"
+
+
+def journal_fields(record: journal.Record, holder: str | None, zone: ZoneInfo) -> dict:
+    """One record of a device's journal, as people and programs read it."""
+    extra = {journal.EXTRAS.get(key, str(key)): value for key, value in record.extra.items()}
+    kind = journal.KINDS.get(record.kind, str(record.kind))
+    return {
+        "no": record.seq,
+        "time": None if record.time is None else forms.moment_text(record.time, zone),
+        "unix_time": record.time,
+        "who": holder or (record.who.hex() if record.who else None),
+        "kid": record.who.hex() if record.who else None,
+        "kind": kind,
+        "what": record.what if record.kind == journal.DECISION else f"{kind} {record.what}".strip(),
+        "outcome": journal.OUTCOMES.get(record.outcome, str(record.outcome)),
+        "why": ", ".join(f"{name} {value}" if name != "reason" else str(value) for name, value in extra.items())
+        or None,
+        "extra": extra,
+    }

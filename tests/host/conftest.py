@@ -1,16 +1,13 @@
+"""A site for each test, and no setting of whoever runs the tests."""
+
 import pytest
 
-from sites import new_site, passphrase
+from sites import forget_settings, new_site, passphrase
 
 
 @pytest.fixture(autouse=True)
 def nobody_at_home(tmp_path, monkeypatch):
-    """No setting of whoever runs the tests counts in them."""
-    for name in ("ADMIT_SITE", "ADMIT_REGISTRY", "ADMIT_TZ", "ADMIT_PASSPHRASE_FILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home/config"))
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home/data"))
+    forget_settings(monkeypatch, tmp_path / "home")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+
 from admit import access, forms
 from admit.suite import HostSuite
 from admit_protocol import grant, rule
@@ -86,7 +87,8 @@ def test_a_rule_in_words():
     assert forms.rule_text(rule.Rule("/r/open", 3, conditions)) == (
         "GET,POST /r/open, Mon-Fri 08:00-18:00, Sat-Sun 00:00-00:00, a at most 3, b 1 to 2"
     )
-    assert forms.rule_text(rule.Rule("*", 127, {})) == "* *"
+    assert forms.rule_text(rule.Rule("*", 127, {})) == "everything"
+    assert forms.rule_text(rule.Rule("/r/*", 127, {})) == "* /r/*"
 
 
 # Days, hours, dates, zones
@@ -155,8 +157,10 @@ def test_what_is_no_date(text):
 
 
 def test_a_moment_in_words_is_read_as_it_was_written():
-    assert forms.moment_text(forms.parse_moment("2027-06-30", BERLIN, last=True), BERLIN) == "the end of 2027-06-30"
-    assert forms.moment_text(forms.parse_moment("2027-06-30 12:30", BERLIN), BERLIN) == "2027-06-30 12:30"
+    assert forms.end_text(forms.parse_moment("2027-06-30", BERLIN, last=True), BERLIN) == "the end of 2027-06-30"
+    for text in ("2027-06-30 12:30", "2027-06-30 00:01"):
+        assert forms.end_text(forms.parse_moment(text, BERLIN), BERLIN) == text
+    assert forms.moment_text(forms.parse_moment("2027-06-30", BERLIN), BERLIN) == "2027-06-30 00:00"
 
 
 def test_what_is_no_zone():

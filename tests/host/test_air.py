@@ -174,7 +174,7 @@ def test_the_end_of_the_air_ends_all_links():
                 reason = ending(await central.connect())
                 await air.stop()
                 await reason
-                assert central._radio.lost.is_set()
+                assert central._radio.off.is_set()
                 await central.__aexit__()
 
     asyncio.run(main())

@@ -4,6 +4,12 @@ import sqlite3
 import threading
 
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, text
+
 from admit import admin, journal_store
 from admit import registry as registry_module
 from admit.registry import create_registry, open_registry
@@ -11,12 +17,7 @@ from admit.registry_models import Base
 from admit.suite import HostSuite
 from admit_protocol import grant, journal
 from admit_protocol.errors import AdmitError, Busy, Conflict, LocalError, Malformed, NotFound, Unverified
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sites import NOW
-from sqlalchemy import create_engine, text
 
 suite = HostSuite()
 DEVICE = suite.generate()

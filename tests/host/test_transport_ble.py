@@ -18,9 +18,9 @@ from air_support import Kiosk, on_air, phone, python, run, until
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
     """Nothing here waits for a person."""
-    monkeypatch.setattr(ble, "SCAN_TIMEOUT_S", 0.4)
+    monkeypatch.setattr(ble, "SCAN_TIMEOUT_S", 1.0)
     monkeypatch.setattr(ble, "OTHERS_S", 0.2)
-    monkeypatch.setattr(ble, "CONNECT_TIMEOUT_S", 0.4)
+    monkeypatch.setattr(ble, "CONNECT_TIMEOUT_S", 1.0)
     monkeypatch.setattr(ble, "PAUSE_S", 0.01)
 
 

@@ -17,7 +17,6 @@ NAME_BYTES = b"abcdefghijklmnopqrstuvwxyz0123456789-_."
 PARTIAL = "~"  # cannot end a name, so a partial file is never taken for a whole one
 
 # errno values, the same on Linux and on an ESP32
-ABSENT = 2
 REASONS = {28: "storage-full", 27: "storage-full", 122: "storage-full"}
 REASONS.update({30: "storage-read-only", 13: "storage-read-only", 1: "storage-read-only"})
 
@@ -38,13 +37,10 @@ class Storage:
 
     def read(self, name):
         """Return the value of `name`, or None. StorageError("storage-corrupt") if its checksum fails."""
-        try:
-            with open(self._path(name), "rb") as file:
-                data = file.read()
-        except OSError as error:
-            if error.errno == ABSENT:
-                return None
-            raise _refusal(error, name)
+        path = self._path(name)
+        if not self._exists(path):
+            return None
+        data = self._do(name, _content, path)
         if len(data) < CHECK or _check(data[CHECK:]) != data[:CHECK]:
             raise StorageError("storage-corrupt", name)
         return data[CHECK:]
@@ -52,19 +48,19 @@ class Storage:
     def write(self, name, data):
         """Make `data` the value of `name`: after a power cut it is the old value or the new one."""
         path = self._path(name)
-        self._do(name, self._replace, path, _check(data) + bytes(data))
+        self._change(name, self._replace, path, _check(data) + bytes(data))
         self._whole.discard(name)
 
     def remove(self, name):
         """Remove `name`, value or list; absent is no error."""
         if self._exists(self._path(name)):
-            self._do(name, self._remove, self._path(name))
+            self._change(name, self._remove, self._path(name))
         self._whole.discard(name)
 
     def overwrite(self, name):
         """Put zeros in the place of the bytes of `name`, which is damaged thereby."""
         path = self._path(name)
-        self._do(name, self._write, path, "r+b", bytes(os.stat(path)[6]))
+        self._change(name, self._write, path, "r+b", bytes(os.stat(path)[6]))
 
     def names(self):
         """Return the names of all values and lists, sorted."""
@@ -75,44 +71,25 @@ class Storage:
         if len(record) > MAX_RECORD:
             raise LocalError("storage-record-too-long")
         path = self._path(name)
-        if name not in self._whole:
+        if name not in self._whole and self._exists(path):
             self._repair(name, path)
         length = len(record).to_bytes(2, "big")
         self._whole.discard(name)  # until this frame is whole, too
-        self._do(name, self._write, path, "ab", length + _check(length + record) + record)
+        self._change(name, self._write, path, "ab", length + _check(length + record) + record)
         self._whole.add(name)
 
     def records(self, name):
         """Return all records of the list `name`. StorageError("storage-corrupt") if any but a torn last one is bad."""
-        return self._scan(name, self._path(name))[0]
+        path = self._path(name)
+        return self._do(name, _scan, name, path)[0] if self._exists(path) else []
 
     # -- steps --
 
     def _repair(self, name, path):
-        records, good, size = self._scan(name, path)
-        if good < size:
-            with open(path, "rb") as file:
-                data = file.read(good)
-            self._do(name, self._replace, path, data)
-
-    def _scan(self, name, path):
-        """Return (records, bytes of whole frames, bytes of the file)."""
-        records, good = [], 0
-        if not self._exists(path):
-            return records, 0, 0
-        size = os.stat(path)[6]
-        with open(path, "rb") as file:
-            while good < size:
-                header = file.read(FRAME_HEADER)
-                record = file.read(int.from_bytes(header[:2], "big"))
-                end = good + FRAME_HEADER + int.from_bytes(header[:2], "big")
-                if len(header) < FRAME_HEADER or end > size or _check(header[:2] + record) != header[2:]:
-                    if len(header) == FRAME_HEADER and end < size:
-                        raise StorageError("storage-corrupt", name)
-                    break
-                records.append(record)
-                good = end
-        return records, good, size
+        """Cut off a torn last frame, or whatever is appended next would be lost behind it."""
+        _, whole, size = self._do(name, _scan, name, path)
+        if whole < size:
+            self._change(name, self._replace, path, self._do(name, _content, path)[:whole])
 
     def _replace(self, path, data):
         try:
@@ -124,17 +101,24 @@ class Storage:
         self._rename(path + PARTIAL, path)
 
     def _sweep(self):
+        """Remove what power cuts left half written. It is never read, so it may stay where nothing can be removed."""
         for name in os.listdir(self._folder):
             if name.endswith(PARTIAL):
-                self._remove(self._folder + "/" + name)
+                try:
+                    self._remove(self._folder + "/" + name)
+                except OSError:
+                    pass
 
-    def _do(self, name, step, *arguments):
+    def _change(self, name, step, *arguments):
         if self._read_only:
             raise StorageError("storage-read-only", name)
+        self._do(name, step, *arguments)
+
+    def _do(self, name, step, *arguments):
         try:
-            step(*arguments)
+            return step(*arguments)
         except OSError as error:
-            raise _refusal(error, name)
+            raise StorageError(REASONS.get(error.errno, "storage-failed"), "%s, errno %s" % (name, error.errno))
 
     def _path(self, name):
         data = name.encode()
@@ -171,5 +155,24 @@ def _check(data):
     return (crc32(data) & 0xFFFFFFFF).to_bytes(CHECK, "big")
 
 
-def _refusal(error, name):
-    return StorageError(REASONS.get(error.errno, "storage-failed"), name + ", errno " + str(error.errno))
+def _content(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _scan(name, path):
+    """The list's (records, bytes of whole frames, bytes of the file)."""
+    records, whole, size = [], 0, os.stat(path)[6]
+    with open(path, "rb") as file:
+        while whole < size:
+            header = file.read(FRAME_HEADER)
+            length = int.from_bytes(header[:2], "big")
+            end = whole + FRAME_HEADER + length
+            record = file.read(length)
+            if end > size or _check(header[:2] + record) != header[2:]:
+                if end < size:  # something follows: no power cut leaves that
+                    raise StorageError("storage-corrupt", name)
+                break
+            records.append(record)
+            whole = end
+    return records, whole, size

@@ -16,7 +16,7 @@ from bleak.backends.device import BLEDevice
 from bleak.exc import BleakError
 
 from admit.transport import reason_of
-from admit_protocol.errors import AdmitError, Conflict, LocalError, NotFound, TimedOut, Unsupported
+from admit_protocol.errors import Conflict, LocalError, NotFound, TimedOut, Unsupported
 from admit_protocol.gatt import DOWNSTREAM, MIN_MTU, SERVICE, UPSTREAM, GattLayer
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class BleTransport:
                 if attempt == 1:
                     raise
                 reason = "it no longer advertises: every place at it is taken, or it is off"
-            except AdmitError:
+            except BaseException:
                 await self.close()
                 raise
             await self.close()

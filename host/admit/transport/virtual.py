@@ -52,7 +52,7 @@ class SharedRadio:
     async def acquire(self) -> Radio:
         """Return the open radio; `release` it afterwards."""
         async with self._opening:
-            if self._radio is None or self._radio.lost.is_set():
+            if self._radio is None or self._radio.off.is_set():
                 radio = Radio(self.name)
                 try:
                     await radio.open()
@@ -85,8 +85,12 @@ class BumbleScanner(BaseBleakScanner):
         self._radio = await self._shared.acquire()
         self._radio.device.on("advertisement", self._on_advertisement)
         self._shared.scans += 1
-        if self._shared.scans == 1:
-            await self._radio.device.start_scanning(active=not self._passive)
+        try:
+            if self._shared.scans == 1:
+                await self._radio.device.start_scanning(active=not self._passive)
+        except core.BaseBumbleError as error:
+            await self.stop()
+            raise BleakError(reason_of(error)) from error
 
     async def stop(self) -> None:
         radio, self._radio = self._radio, None
@@ -95,7 +99,7 @@ class BumbleScanner(BaseBleakScanner):
         radio.device.remove_listener("advertisement", self._on_advertisement)
         self._shared.scans -= 1
         with contextlib.suppress(core.BaseBumbleError):
-            if self._shared.scans == 0 and not radio.lost.is_set():
+            if self._shared.scans == 0 and not radio.off.is_set():
                 await radio.device.stop_scanning()
         await self._shared.release()
 

@@ -2,4 +2,6 @@
 
 import logging
 
-logging.getLogger("bumble").addHandler(logging.NullHandler())  # its warnings are not for our users' terminals
+# bumble warns of what is everyday life here (a peer that has just left); our users' terminals are not for that.
+logging.getLogger("bumble").addHandler(logging.NullHandler())
+logging.getLogger("bumble").propagate = False

@@ -80,7 +80,11 @@ class VirtualBoard:
         self._news = asyncio.Condition()
 
     async def __aenter__(self) -> "VirtualBoard":
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:
+            await self.stop()
+            raise
         return self
 
     async def __aexit__(self, *_) -> None:
@@ -92,7 +96,10 @@ class VirtualBoard:
         return self._process is not None and self._process.returncode is None
 
     async def start(self) -> None:
-        """Switch the power on. LocalError: "board-running", "micropython-missing", "radio-unavailable"."""
+        """Switch the power on.
+
+        Raises LocalError: "board-running", "board-dead", "micropython-missing", "radio-unavailable".
+        """
         if self.running:
             raise LocalError("board-running")
         self.storage.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -114,8 +121,10 @@ class VirtualBoard:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        except BaseException:
+        except BaseException as error:
             await self._radio_off(ours)
+            if isinstance(error, OSError):
+                raise LocalError("board-dead", f"{command[0]} does not start: {error}") from error
             raise
         finally:
             theirs.close()

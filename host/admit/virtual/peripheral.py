@@ -55,6 +55,7 @@ class Peripheral:
         self.cut = 0
         self._radio = Radio(name, address)
         self._wire = wire
+        self._writer: asyncio.StreamWriter | None = None
         self._max_links = max_links
         self._max_mtu = max_mtu
         self._links: dict[int, Link] = {}
@@ -84,7 +85,7 @@ class Peripheral:
         for task in list(self._tasks):
             task.cancel()
         await self._radio.close()
-        if hasattr(self, "_writer"):
+        if self._writer:
             self._writer.close()
 
     def _service(self) -> Service:
@@ -173,9 +174,9 @@ class Peripheral:
     async def _advertise(self) -> None:
         """Advertise, or stop when all links are taken. Called after each change; the last call wins."""
         async with self._advertising:
-            if self._kiosk_name is None or self._radio.lost.is_set():
+            if self._kiosk_name is None or self._radio.off.is_set():
                 return
-            with contextlib.suppress(hci.HCI_Error, core.BaseBumbleError):
+            with contextlib.suppress(core.BaseBumbleError):
                 if len(self._links) >= self._max_links:
                     await self._radio.device.stop_advertising()
                 else:
@@ -189,7 +190,7 @@ class Peripheral:
     # -- helpers --
 
     def _tell(self, kind: bytes, link: Link, payload: bytes = b"") -> None:
-        if not self._writer.is_closing():
+        if self._writer and not self._writer.is_closing():
             self._writer.write(frames.encode(kind, link.number, payload))
 
     def _link_of(self, connection: Connection) -> Link | None:

@@ -21,14 +21,17 @@ CLOSE_TIMEOUT_S = 1.0
 
 
 class Radio:
-    """One controller and a bumble `device` on it. `address` is its random static address, or a new one."""
+    """One controller and a bumble `device` on it. `address` is its random static address, or a new one.
+
+    `off` is set once the radio was closed or lost.
+    """
 
     device: Device
 
     def __init__(self, name: str, address: hci.Address | None = None):
         self.name = name
         self.address = address or hci.Address.generate_static_address()
-        self.lost = asyncio.Event()
+        self.off = asyncio.Event()
         self._transport: Transport | None = None
 
     async def open(self) -> None:
@@ -45,16 +48,18 @@ class Radio:
             raise LocalError(
                 "radio-unavailable", f"no Bluetooth controller at {self.name}: {reason_of(error)}"
             ) from error
-        self._transport.source.terminated.add_done_callback(lambda _: self.lost.set())
+        self._transport.source.terminated.add_done_callback(lambda _: self.off.set())
 
     async def close(self) -> None:
         """Switch the radio off; every link ends. Closing twice does nothing."""
         transport, self._transport = self._transport, None
         if transport is None:
             return
+        answers = not self.off.is_set()
+        self.off.set()
         try:
             with contextlib.suppress(Exception):  # a controller that does not answer is off already
-                if not self.lost.is_set():
+                if answers:
                     async with asyncio.timeout(CLOSE_TIMEOUT_S):
                         await self.device.host.send_sync_command(hci.HCI_Reset_Command())
         finally:

@@ -1,0 +1,87 @@
+"""`admit virtual`: a kiosk on this machine, for trying things out and for tests."""
+
+import asyncio
+import errno
+import signal
+from pathlib import Path
+
+import platformdirs
+import rich_click as click
+
+from admit_cli.command import Call, command
+from admit_cli.output import say
+from admit_cli.visiting import run
+
+AIR_PORT = 6402
+
+
+@command(prints_data=False)
+@click.argument("name")
+@click.option("--storage", type=click.Path(file_okay=False, path_type=Path), help="The folder that is its flash.")
+@click.option("--routines", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Its routines file.")
+@click.option(
+    "--air", type=click.IntRange(1, 65535), default=AIR_PORT, show_default=True, help="Port of the air it is on."
+)
+@click.option("--udp", type=click.IntRange(1, 65535), help="Port for CoAP over UDP. Default: any free one.")
+@click.option("--clock", metavar="DATE", help="What its clock says now, like '2026-11-25 10:00'. Default: the time.")
+def virtual(call: Call, name, storage, routines, air, udp, clock):
+    """Run the virtual kiosk NAME until Ctrl-C: the real firmware under MicroPython, its radio virtual, its door a line here.
+
+    Kiosks with the same --air hear each other. Its cable is a pseudo-terminal, for admit provision.
+    """
+    folder = storage or Path(platformdirs.user_data_dir("admit", appauthor=False)) / "virtual" / name
+    settings = {}
+    if routines:
+        settings["ROUTINES"] = str(routines.absolute())
+    if clock:
+        settings["CLOCK_OFFSET_S"] = str(_moment(clock) - call.now)
+    run(_run(name, folder, air, udp or 0, settings))
+
+
+def _moment(text: str) -> int:
+    from admit.forms import parse_zone
+    from admit_cli.types import parse_date
+
+    return parse_date(text, parse_zone("UTC"), "--clock")
+
+
+async def _run(name: str, folder: Path, air_port: int, udp_port: int, settings: dict[str, str]) -> None:
+    from admit.virtual.board import VirtualBoard
+
+    air = await _join_air(air_port)
+    try:
+        async with VirtualBoard(
+            folder, air=f"tcp-client:127.0.0.1:{air_port}", udp_port=udp_port, settings=settings, on_line=say
+        ) as board:
+            say(f"{name} has power. Its cable: {board.cable}   UDP: udp://127.0.0.1:{board.udp_port}")
+            say(f"To reach it by radio: export ADMIT_BLE=tcp-client:127.0.0.1:{air_port}")
+            await until_stopped(board)
+    finally:
+        if air:
+            await air.stop()
+
+
+async def _join_air(port: int):
+    """The air of this machine at `port`: ours if nobody has made one, else None, and it is somebody else's."""
+    from admit.virtual.air import Air
+
+    air = Air(port)
+    try:
+        await air.start()
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        return None
+    return air
+
+
+async def until_stopped(board) -> None:
+    """Wait for Ctrl-C, or for the board to end by itself."""
+    stopped = asyncio.Event()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(each, stopped.set)
+    while board.running and not stopped.is_set():
+        try:
+            await asyncio.wait_for(stopped.wait(), 0.5)
+        except TimeoutError:
+            continue

@@ -1,0 +1,105 @@
+"""`admit login`, `admit routines`, `admit invoke`: what a user does at a device."""
+
+import asyncio
+import sys
+import time
+
+import rich_click as click
+
+from admit import routines as routines_module
+from admit_cli.command import Call, command
+from admit_cli.output import progress, say
+from admit_cli.types import ARGUMENT
+from admit_cli.visiting import as_user, go, run, via, wallet_of
+from admit_protocol import cbor, coap
+from admit_protocol.errors import Refused
+
+# POST /login
+_IDLE_S = 1
+
+
+@command()
+@click.argument("device")
+@as_user
+@via
+@click.option("--for", "seconds", type=click.IntRange(0, 3600), help="Log out after so long. Default: at Enter.")
+def login(call: Call, device, user, link_via, seconds):
+    """Log in at DEVICE: it is your turn there until you press Enter, or say nothing for two minutes."""
+    run(_login(call, wallet_of(call, user), device, link_via, seconds))
+
+
+async def _login(call: Call, wallet, device: str, link: str | None, seconds: int | None) -> None:
+    async with go(call, wallet, device, link) as session:
+        response = await session.request(coap.POST, "/login")
+        idle_s = cbor.decode(response.payload)[_IDLE_S]
+        names = list(await routines_module.list_routines(session))
+        call.out.fields("login", {"device": device, "idle_s": idle_s, "routines": names}, ["device", "routines"])
+        await _wait(seconds)
+        await session.request(coap.DELETE, "/login")
+    say(f"Logged out of {device}.")
+
+
+async def _wait(seconds: int | None) -> None:
+    if seconds is None and sys.stdin.isatty():
+        say("Press Enter to log out.")
+        await asyncio.to_thread(sys.stdin.readline)
+    else:
+        await asyncio.sleep(seconds or 0)
+
+
+@command()
+@click.argument("device")
+@as_user
+@via
+def routines(call: Call, device, user, link_via):
+    """List the routines that you may invoke at DEVICE now, with their parameters."""
+    signatures = run(_routines(call, wallet_of(call, user), device, link_via))
+    rows = [{"name": name, "parameters": _parameters(each), **each} for name, each in signatures.items()]
+    call.out.rows(
+        "routines", rows, ["name", "parameters", "description"], f"There is nothing that you may do at {device}."
+    )
+
+
+async def _routines(call: Call, wallet, device: str, link: str | None) -> dict:
+    async with go(call, wallet, device, link) as session:
+        return await routines_module.list_routines(session)
+
+
+def _parameters(signature: dict) -> str:
+    return " ".join(f"{name}={_values(schema)}" for name, schema in sorted(signature.get("properties", {}).items()))
+
+
+def _values(schema: dict) -> str:
+    if "enum" in schema:
+        return "|".join(schema["enum"])
+    if "minimum" in schema:
+        return f"{schema['minimum']}-{schema['maximum']}"
+    return "yes|no" if schema.get("type") == "boolean" else "TEXT"
+
+
+@command()
+@click.argument("device")
+@click.argument("routine")
+@click.argument("arguments", nargs=-1, type=ARGUMENT)
+@as_user
+@via
+def invoke(call: Call, device, routine, arguments, user, link_via):
+    """Invoke ROUTINE at DEVICE: admit invoke kiosk-1 open seconds=5
+
+    It happens once or not at all, even if the link drops and this command has to ask again.
+    """
+    wallet = wallet_of(call, user)
+    began = time.monotonic()
+    outcome = run(
+        routines_module.invoke(
+            lambda: go(call, wallet, device, link_via),
+            routine,
+            dict(arguments),
+            lambda reason: progress(f"asking again: {reason}"),
+        )
+    )
+    took_ms = round((time.monotonic() - began) * 1000)
+    fields = {"routine": routine, "outcome": outcome.state, "result": outcome.result, "took_ms": took_ms}
+    call.out.fields("invocation", fields)
+    if outcome.state != "done":
+        raise Refused(f"routine-{outcome.state}", f"{routine} {outcome.state}: {outcome.result or 'no result'}")
