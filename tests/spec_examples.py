@@ -1,18 +1,14 @@
 """The examples of docs/SPEC.md, made by the real code out of fixed keys: the same bytes on every run.
 
-`python tests/spec_examples.py` writes them into docs/SPEC.md anew, after the code that makes them has changed on
-purpose. tests/test_spec.py compares and decodes them.
+`.venv/bin/python tests/spec_examples.py` writes them into docs/SPEC.md anew, after the code that makes them has changed
+on purpose. tests/test_spec.py compares them with the page and reads them back.
 """
 
 import hashlib
+import json
 import re
-import sys
 import tempfile
 from pathlib import Path
-
-ROOT = Path(__file__).resolve().parent.parent
-if __name__ == "__main__":  # pytest knows these folders from pyproject.toml
-    sys.path[:0] = [str(ROOT / folder) for folder in ("firmware", "host", "provisioning", "tests")]
 
 import ecdsa
 
@@ -42,8 +38,10 @@ from memory_ports import WEDNESDAY
 from ports.virtual.storage import Storage
 from rig import Phone, Rig
 
+ROOT = Path(__file__).resolve().parent.parent
 SPEC = ROOT / "docs/SPEC.md"
-BLOCK = re.compile(r"^```hex ([\w-]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(hex|edn|text) ([\w-]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+WIDTH = 110
 
 DEVICE_ID, SUBJECT, GRANT_ID, INVOCATION_ID = "kiosk-1", "alice", bytes(range(8)), b"\xa1" * 8
 WINDOW = [31, 8 * 60, 18 * 60]  # Mon-Fri 08:00-18:00
@@ -105,7 +103,8 @@ def examples():
 
 def documents():
     """What is signed, and what those are made of."""
-    record = journal.encode_record(
+    first = journal.encode_record(0, WEDNESDAY, journal.COMMISSIONED, None, DEVICE_ID, journal.DONE, {})
+    second = journal.encode_record(
         1, WEDNESDAY, journal.DECISION, grant.kid_of(GRANT), "POST /r/open", journal.ALLOWED, {journal.RULE: 0}
     )
     return {
@@ -115,13 +114,19 @@ def documents():
         "device-credential": CREDENTIAL,
         "scope": grant.encode_scope(RULES),
         "scope-aif": grant.encode_scope([("/r/open", 3, {}), ("/r/light", 2, {})]),
+        "grant-claims": cose.parse_sign1(GRANT).payload,
         "grant": GRANT,
         "grant-kid": grant.kid_of(GRANT),
         "bundle": BUNDLE,
-        "record": record,
+        "record-0": first,
+        "record-1": second,
         "first-head": journal.first_head(DEVICE.public),
         "signed-head": journal.sign_head(
-            DEVICE, DEVICE_ID, 1, journal.chain(journal.first_head(DEVICE.public), record), WEDNESDAY
+            DEVICE,
+            DEVICE_ID,
+            2,
+            journal.chain(journal.chain(journal.first_head(DEVICE.public), first), second),
+            WEDNESDAY,
         ),
     }
 
@@ -256,22 +261,39 @@ def virtual():
 
 
 def in_spec():
-    """{name: bytes} of the examples that docs/SPEC.md shows."""
-    return {name: bytes.fromhex(text) for name, text in BLOCK.findall(SPEC.read_text(encoding="utf-8"))}
+    """[(form, name, text)] of the examples that docs/SPEC.md shows; form is hex, edn or text."""
+    return BLOCK.findall(SPEC.read_text(encoding="utf-8"))
 
 
-def shown(data):
-    """Hexadecimal, 32 bytes a line."""
-    lines = [data[at : at + 32].hex() for at in range(0, len(data), 32)]
-    return "".join(line + "\n" for line in lines)
+def shown(form, data):
+    """How docs/SPEC.md shows an example: hexadecimal, CBOR's diagnostic notation, or plain text."""
+    if form == "hex":
+        return "".join(data[at : at + 32].hex() + "\n" for at in range(0, len(data), 32))
+    return data.decode().replace(",<", ",\n<") + "\n" if form == "text" else _notation(cbor.decode(data)) + "\n"
+
+
+def _notation(value, indent=""):
+    """Extended diagnostic notation (RFC 8610 appendix G); what is too wide for a line is broken up."""
+    if isinstance(value, dict):
+        opening, closing, labels = "{", "}", [f"{_notation(key)}: " for key in value]
+        items = list(value.values())
+    elif isinstance(value, list):
+        opening, closing, items, labels = "[", "]", value, [""] * len(value)
+    else:
+        return f"h'{value.hex()}'" if isinstance(value, bytes) else json.dumps(value)
+    line = opening + ", ".join(label + _notation(item) for label, item in zip(labels, items, strict=True)) + closing
+    if len(indent + line) <= WIDTH:
+        return line
+    deeper = indent + "  "
+    lines = [deeper + label + _notation(item, deeper) + "," for label, item in zip(labels, items, strict=True)]
+    return "\n".join([opening, *lines, indent + closing])
 
 
 def main():
     made = examples()
     text = SPEC.read_text(encoding="utf-8")
-    SPEC.write_text(
-        BLOCK.sub(lambda found: f"```hex {found[1]}\n{shown(made[found[1]])}```", text), encoding="utf-8"
-    )
+    text = BLOCK.sub(lambda block: f"```{block[1]} {block[2]}\n{shown(block[1], made[block[2]])}```", text)
+    SPEC.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -115,7 +115,7 @@ class Device:
         self._exchange.sessions = self.sessions
         routines = RoutineResource(self._routines, self._outputs, self.kiosk, storage, access, self.journal)
         site = SiteResources(identity, access, self.login, self.journal, self.sessions, self._health)
-        self._resources.open_site(access, self.journal, routines, site)
+        self._resources.open_site(access, self.journal, self.login, routines, site)
 
     def _joined(self):
         """The device has just been commissioned."""
@@ -151,6 +151,7 @@ class Device:
         self._exchange.forget(link)
         if self.sessions:
             self.sessions.abandon(link)
+            self.login.leave(link)
 
     def _ended(self, session):
         self._exchange.forget(session)

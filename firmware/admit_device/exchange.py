@@ -6,6 +6,7 @@ Errors become responses here and nowhere else: under encryption if there is a se
 
 import asyncio
 
+from admit_device.faults import print_exception
 from admit_device.resources import Request
 from admit_device.sessions import CIPHER_SUITES, HandshakeFailed
 from admit_protocol import edhoc, problem
@@ -86,7 +87,7 @@ class Exchange:
         """Tell those who watch a routine that moves this output."""
         for observer in self._observers[:]:
             if observer.call.request.watches(name):
-                self._notify(observer)
+                self._tell(observer)
 
     def forget(self, gone):
         """A link or a session is gone, and what was kept for it."""
@@ -131,6 +132,14 @@ class Exchange:
                 self._observers = self._observers[1 - MAX_OBSERVERS :] + [_Observer(call, whole)]
                 result.set_option(OBSERVE, 0)
         return call.protect(self._slicer.slice(call.key, whole, result, call.block_size()))
+
+    def _tell(self, observer):
+        """Notify one observer. Whatever is wrong with its link must not fail the routine that moves the output."""
+        try:
+            self._notify(observer)
+        except Exception as error:
+            print_exception(error)
+            self._forget_observer(observer.call)
 
     def _notify(self, observer):
         """Serve the standing GET again. An observer who may no longer read is told so, and forgotten."""

@@ -7,7 +7,7 @@ came, so it is not run again under the same id. At least the last REMEMBERED inv
 
 from admit_device.segments import Segments
 from admit_protocol import cbor
-from admit_protocol.errors import Busy, Malformed
+from admit_protocol.errors import Busy, LocalError, Malformed
 
 REMEMBERED = 64
 MAX_RESULT = 256  # bytes of CBOR
@@ -45,9 +45,8 @@ class Invocations:
 
     def finish(self, who, identifier, state, result):
         """Note what came of it and return the encoded outcome."""
-        if len(cbor.encode(result)) > MAX_RESULT:
-            state, result = FAILED, "result too long"
         self._running.remove((who, identifier))
+        state, result = _tellable(state, result)
         self._segments.append(cbor.encode([who, identifier, state, result]))
         return encode_outcome(state, result)
 
@@ -64,6 +63,16 @@ def parse_invocation(payload):
     if body or len(identifier) != 8:
         raise Malformed("invocation-body", "an 8-byte id and arguments, nothing else")
     return identifier, arguments
+
+
+def _tellable(state, result):
+    """(state, result), or a failure if the result is too long or has no CBOR form, at its depth in an outcome too."""
+    try:
+        if len(cbor.encode([result])) <= 1 + MAX_RESULT:
+            return state, result
+        return FAILED, "result too long"
+    except LocalError as error:
+        return FAILED, "result: " + error.reason
 
 
 def encode_outcome(state, result):

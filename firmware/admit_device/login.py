@@ -50,6 +50,11 @@ class Login:
             except StorageError:
                 pass  # the turn is over, whether or not it can be written down
 
+    def leave(self, link):
+        """A link is gone: the turn of the session that was last heard on it is over, the person has left."""
+        if self.session is not None and self.session.link is link:
+            self.close(self.session)
+
     def expire(self):
         """End a turn whose time is over."""
         if self.session is not None and self._clock.monotonic_ms() >= self._until_ms:

@@ -26,6 +26,7 @@ PROVEN = "proven"  # any session: the peer holds a grant of this site, whatever 
 GRANTED = "granted"  # a grant that counts on this device now
 RULED = "ruled"  # a rule of the grant must name it
 
+MAX_PATH = 80  # characters: what is longer names nothing here, and would only fill the journal
 JOURNAL_PAGE = 32  # records: 32 of 90 bytes stay below the 4 KiB of one CBOR message
 
 # Bodies: see docs/SPEC.md, "Resources".
@@ -65,7 +66,7 @@ class Request:
         for each in self.queries:
             if each.startswith(key + "="):
                 number = each[len(key) + 1 :]
-                if not number.isdigit() or len(number) > 9:
+                if not number or number.strip("0123456789") or len(number) > 9:
                     raise Malformed("request-query", key)
                 return int(number)
         return default
@@ -75,7 +76,7 @@ class Resources:
     """The table of resources. A factory device serves those for ANYONE alone: `open_site` adds the rest."""
 
     def __init__(self, commissioning, edhoc):
-        self._journal = self._access = None
+        self._journal = self._access = self._login = None
         self._arguments = {}
         self._table = {
             (".well-known", "core"): (ANYONE, {GET: _core}),
@@ -84,9 +85,9 @@ class Resources:
             ("identity",): (ANYONE, {POST: commissioning.join, PUT: commissioning.join}),
         }
 
-    def open_site(self, access, journal, routines, site):
+    def open_site(self, access, journal, login, routines, site):
         """The device belongs to a site: serve its proven peers."""
-        self._access, self._journal = access, journal
+        self._access, self._journal, self._login = access, journal, login
         self._arguments = {("r", "*"): routines.arguments}
         self._table[("login",)] = (GRANTED, {POST: site.login, DELETE: site.logout})
         self._table[("r",)] = (GRANTED, {GET: routines.list})
@@ -115,9 +116,12 @@ class Resources:
         """Raise unless this peer may make this request; journal the decision."""
         if request.session is None:
             raise Unauthenticated("session-needed")
+        self._login.touch(request.session)
         if who == PROVEN:
             return
         what = "/" + "/".join(request.path)
+        if len(what) > MAX_PATH:
+            raise NotFound("resource-unknown")
         subject, method = request.session.subject, method_bit(request.method)
         if who == GRANTED:
             decision = self._access.decide_standing(subject)

@@ -32,6 +32,7 @@ class Session:
         self.context = context
         self.subject = subject
         self.heard_ms = now_ms
+        self.link = None  # where it was heard last: a session may move to another
         self.lasting = lasting  # preshared: no handshake made it, and silence does not end it
 
 
@@ -82,6 +83,7 @@ class Sessions:
             raise Unauthenticated("oscore-no-context")
         inner, reference = session.context.unprotect_request(outer)
         session.heard_ms = self._clock.monotonic_ms()
+        session.link = link
         return session, inner, reference
 
     def abandon(self, link):

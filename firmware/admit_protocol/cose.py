@@ -3,6 +3,7 @@
 Owns: the COSE structures and headers, and the labels that say what a signature is for.
 Rules: one tagged form only; the algorithm stands in the protected header and nowhere else; no header stands twice;
 nothing critical is understood, so `crit` is refused; `parse_…` believes nothing, `verify_sign1` and `decrypt0` decide.
+What we sign has one form that verifies: `check_form` asks for it where the bytes themselves are a name.
 Must not know: what a payload means, nor whose key it is handed.
 """
 
@@ -10,6 +11,7 @@ from collections import namedtuple
 
 from . import cbor
 from .errors import LocalError, Malformed, Unsupported, Unverified
+from .p256_curve import N
 
 # What a signature is for: its external_aad. A signature of one kind never passes for another.
 DEVICE_CREDENTIAL = b"admit:device-credential"
@@ -86,7 +88,7 @@ def sign1(key, payload, label, protected=None, unprotected=None):
     `key` signs; `protected` and `unprotected` are dicts of further headers. Raises LocalError cose-headers.
     """
     protected = _protect(_ES256, protected or {}, unprotected or {})
-    signature = key.sign(_sig_structure(protected, label, payload))
+    signature = _lower(key.sign(_sig_structure(protected, label, payload)))
     return cbor.encode(cbor.Tag(_TAG_SIGN1, [protected, unprotected or {}, payload, signature]))
 
 
@@ -108,6 +110,14 @@ def verify_sign1(message, public, label, suite):
     """Returns if the Sign1 `message` was signed by `public` (64 bytes) as `label`; else Unverified cose-signature."""
     if not suite.verify(public, _sig_structure(message.protected, label, message.payload), message.signature):
         raise Unverified("cose-signature")
+
+
+def check_form(message):
+    """Returns if the Sign1 `message` is in the one form that nobody but its signer can change: no unprotected header,
+    and s in the lower half, since (r, N - s) verifies too. Raises Malformed cose-form.
+    """
+    if cbor.encode(message.headers) != message.protected or _lower(message.signature) != message.signature:
+        raise Malformed("cose-form")
 
 
 def encrypt0(suite, key, nonce, payload, external_aad, kid=None):
@@ -138,6 +148,12 @@ def decrypt0(suite, key, message, external_aad):
 
 def _is_int(value, expected):
     return type(value) is int and value == expected  # True is not 1
+
+
+def _lower(signature):
+    """The same signature with s in the lower half."""
+    s = int.from_bytes(signature[32:], "big")
+    return signature if s <= N // 2 else signature[:32] + (N - s).to_bytes(32, "big")
 
 
 def _sig_structure(protected, external_aad, payload):

@@ -40,8 +40,10 @@ def parse(data):
     """The Credential in `data`, not yet verified.
 
     Raises Malformed or Unsupported cbor-…, cose-…, cwt-…, anchor-issuer; Malformed credential-claims, credential-kid.
+    CRED_R is made of these bytes, so they have one form: cose.check_form.
     """
     token = cwt.parse(data)
+    cose.check_form(token.sign1)
     claims = token.claims
     if len(claims) != 4 or not (cwt.ISS in claims and cwt.SUB in claims and cwt.IAT in claims):
         raise Malformed("credential-claims")

@@ -55,8 +55,13 @@ def kid_of(data):
 
 
 def parse(data):
-    """The Grant in `data`, not yet believed. Raises Malformed."""
-    return Grant(cwt.parse(data))
+    """The Grant in `data`, not yet believed. Raises Malformed.
+
+    A grant is known by the hash of its bytes, so its holder must not be able to change them: cose.check_form.
+    """
+    parsed = cwt.parse(data)
+    cose.check_form(parsed.sign1)
+    return Grant(parsed)
 
 
 def verify_issuer(grant, authority_public, site_id, suite):

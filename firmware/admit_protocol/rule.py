@@ -116,7 +116,7 @@ def local_time(zone, now):
 
 
 def window_text(window):
-    """A window in words: "Mon-Fri 08:00-18:00"."""
+    """A window in words: "Mon-Fri 08:00-18:00"; "Mon-Fri" for whole days."""
     days, start, end = window
     runs = []
     for day in range(7):
@@ -126,6 +126,8 @@ def window_text(window):
             else:
                 runs.append([day, day])
     names = [DAYS[a] if a == b else DAYS[a] + "-" + DAYS[b] for a, b in runs]
+    if start == end == 0:
+        return " ".join(names)
     return " ".join(names) + " " + _clock_text(start) + "-" + _clock_text(end)
 
 

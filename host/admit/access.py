@@ -39,6 +39,13 @@ class Verdict:
     grant: grant.Grant | None
     opinions: tuple[Opinion, ...]
 
+    @property
+    def rule(self) -> rule.Rule | None:
+        """The rule that decided, or came nearest."""
+        if self.grant is None or self.decision.rule is None:
+            return None
+        return self.grant.rules[self.decision.rule]
+
 
 def decide(
     grants: list[grant.Grant],

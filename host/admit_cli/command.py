@@ -93,7 +93,7 @@ class Branch(click.RichGroup):
         words = self._prefix + name
         if words in GROUPS:
             return Branch(words, name=name, help=GROUPS[words])
-        return click.RichCommand(name, short_help=COMMANDS[words][1]) if words in COMMANDS else None
+        return click.RichCommand(name=name, short_help=COMMANDS[words][1]) if words in COMMANDS else None
 
     def resolve_command(self, ctx, args):
         """The command itself, which is about to run."""
@@ -121,7 +121,7 @@ class CommandLine(Branch):
             )
         )
 
-    def main(self, args=None, prog_name="admit", standalone_mode=True, **more):
+    def main(self, args=None, prog_name="admit", standalone_mode=True, **more):  # type: ignore[override]
         """Run a command and exit. Whatever it raises becomes one message, one hint and one exit code."""
         arguments = sys.argv[1:] if args is None else list(args)
         try:

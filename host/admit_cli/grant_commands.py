@@ -47,12 +47,14 @@ def grant(call: Call, user, routines, allow, devices, days, hours, tz, begin, un
     if not routines and not allow:
         raise click.UsageError("name a routine, or say with --allow what to allow")
     zone = tz or call.zone
-    access = _access(call.now, [*routines, *allow], list(devices), (days, hours), zone, begin, until)
+    not_before, expires = _life(call.now, zone, begin, until)
+    window = forms.window_conditions(days, hours, zone, not_before or call.now, expires)
+    rules = [(path, methods, bounds | window) for path, methods, bounds in [*routines, *allow]]
+    access = Access(list(devices), rules, not_before, expires)
     call.site.registry.keys(user)
     _warn_of_unknown_devices(call, devices)
     if dry_run:
-        rules = [rule.Rule(*each) for each in access.rules]
-        fields = access_fields(user, devices, rules, (access.not_before, access.expires), zone)
+        fields = access_fields(user, devices, [rule.Rule(*each) for each in rules], (not_before, expires), zone)
         call.out.fields("would_grant", fields, _SHOWN[1:])
         return
     row = admin.give(call.site, call.signer, user, access, call.now)
@@ -62,8 +64,8 @@ def grant(call: Call, user, routines, allow, devices, days, hours, tz, begin, un
     call.out.fields("grant", fields, _SHOWN)
 
 
-def _access(now: int, rules, devices, window, zone: ZoneInfo, begin: str | None, until: str | None) -> Access:
-    """The rules, each with the window, and the life that the dates give."""
+def _life(now: int, zone: ZoneInfo, begin: str | None, until: str | None) -> tuple[int | None, int | None]:
+    """The begin and the end that the dates give, unix seconds; None where there is none."""
     not_before = None if begin is None else parse_date(begin, zone, "--from")
     if until == forms.NEVER:
         expires = None
@@ -74,10 +76,7 @@ def _access(now: int, rules, devices, window, zone: ZoneInfo, begin: str | None,
         expires = parse_date(until, zone, "--until", last=True)
     if expires is not None and expires <= (not_before or now):
         raise click.BadParameter("the grant would end before it begins", param_hint="--until")
-    conditions = forms.window_conditions(*window, zone, not_before or now, expires)
-    return Access(
-        devices, [(path, methods, bounds | conditions) for path, methods, bounds in rules], not_before, expires
-    )
+    return not_before, expires
 
 
 def _warn_of_unknown_devices(call: Call, patterns) -> None:
@@ -115,13 +114,11 @@ def revoke(call: Call, user, ids, yes, dry_run, later, carrier, link_via):
     else:
         say("There is nothing to take back.")
     if later:
-        rows = [
-            {"device": row.device_id, "epoch": row.epoch, "state": "not yet"}
-            for row in call.site.registry.pending_bundles()
-        ]
+        pending = call.site.registry.pending_bundles()
+        told = [{"device": row.device_id, "epoch": row.epoch, "state": "not yet"} for row in pending]
     else:
-        rows = deliver_pending(call, (), carrier, link_via)
-    call.out.rows("devices", rows, ["device", "epoch", "state"], "No device has to hear of it.")
+        told = deliver_pending(call, (), carrier, link_via)
+    call.out.rows("devices", told, ["device", "epoch", "state"], "No device has to hear of it.")
 
 
 def _to_revoke(call: Call, user: str | None, ids) -> list[GrantRow]:

@@ -37,13 +37,12 @@ def why(call: Call, user, what, arguments, device_id, at):
 
 def _fields(verdict: access.Verdict) -> dict:
     decision = verdict.decision
-    ruling = decision.rule is not None and verdict.grant.rules[decision.rule]
     return {
         "decision": "allowed" if decision.allowed else "denied",
         "reason": decision.reason,
         "detail": decision.detail or None,
         "grant": verdict.grant.id.hex() if verdict.grant else None,
-        "rule": forms.rule_text(ruling) if ruling else None,
+        "rule": forms.rule_text(verdict.rule) if verdict.rule else None,
         "grants": [
             {"grant": each.grant.id.hex(), "reason": each.decision.reason, "detail": each.decision.detail or None}
             for each in verdict.opinions

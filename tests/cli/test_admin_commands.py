@@ -8,7 +8,7 @@ import pytest
 from admit import admin, keyfiles
 from admit.site import Site
 from admit.suite import HostSuite
-from admit_protocol import bundle, grant, rule
+from admit_protocol import bundle, rule
 from sites import NOW, PASSPHRASE, passphrase
 
 KEYS = [HostSuite().generate().public for _ in range(2)]
@@ -266,7 +266,7 @@ def test_taking_back_twice_is_nothing(site, run, alice, kiosk):
     run("revoke", "alice", "--yes", "--later")
     again = run("revoke", "alice", "--yes", "--later", "--json")
     assert "nothing to take back" in again.stderr
-    assert data(again) == [{"device": "kiosk-1", "epoch": 1, "state": "not yet"}]  # it has still not heard of the first time
+    assert [row["epoch"] for row in data(again)] == [1]  # the device has still not heard of the first time
     site.registry.bundle_held("kiosk-1", 1)
     assert data(run("revoke", "alice", "--yes", "--later", "--json")) == []
     run("revoke", code=2)

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 
@@ -298,9 +299,21 @@ def test_each_class_of_error_has_its_exit_code():
         errors.Busy: 6,
         errors.TimedOut: 6,
         errors.Refused: 7,
+        errors.UnknownCredential: 7,
         errors.Unverified: 8,
         errors.Untrusted: 8,
     }
     for kind, code in expected.items():
         assert hints.exit_code(kind("some-reason")) == code
-        assert hints.hint(kind("some-reason")) or code in (1, 3, 5, 7)
+        assert hints.hint(kind("some-reason"))
+    assert hints.exit_code(errors.Untrusted("grant-expired")) == 4
+    assert hints.exit_code(errors.Untrusted("grant-other-site")) == 8
+
+
+def test_each_reason_that_the_registry_and_the_site_can_give_has_a_hint_of_its_own():
+    found = set()
+    for path in [*(ROOT / "host/admit").glob("*.py"), *(ROOT / "host/admit_cli").glob("*.py")]:
+        owners = "access|admin|authority|file|key|passphrase|registry|site|wallet"
+        found |= set(re.findall(rf'\(.*"((?:{owners})-[a-z-]+)", ', path.read_text()))
+    assert {"registry-newer", "wallet-other-key", "access-no-grant"} <= found
+    assert found - hints._HINTS.keys() == set()

@@ -252,3 +252,27 @@ def test_full_storage_lets_nobody_in_and_breaks_nothing():
     assert rig.outputs.get("door") == "closed"
     rig.storage.full = False
     assert invoke(phone, "open", b"22222222").code == coap.CHANGED
+
+
+def test_her_turn_ends_when_she_walks_away_and_she_may_come_back():
+    rig = Rig(NAMES, SITE)
+    alice = visit(rig)
+    alice.request(coap.POST, "/login")
+    assert rig.outputs.get("status") == "logged in"
+    rig.radio.listener.closed(alice.number)
+    assert rig.outputs.get("status") == "ready"
+    again = Phone(rig, ALICE, ALICES)
+    again.context = alice.context
+    assert again.request(coap.POST, "/login").code == coap.CHANGED
+
+
+def test_whoever_goes_on_using_the_kiosk_stays_logged_in():
+    rig = Rig(NAMES, SITE)
+    alice = visit(rig)
+    alice.request(coap.POST, "/login")
+    for _ in range(5):
+        rig.pass_s(100)
+        alice.request(coap.GET, "/r")
+    assert rig.outputs.get("status") == "logged in"
+    rig.pass_s(121)
+    assert rig.outputs.get("status") == "ready"

@@ -27,7 +27,7 @@ from admit_protocol import bundle, credential, journal
 from memory_ports import WEDNESDAY
 from wired_kiosk import HOST, NAME, wired_kiosk
 
-LIMIT_S = 20
+LIMIT_S = 60
 SECRET, SALT = bytes(range(16)), bytes(range(8))
 KIOSK_ID, PEER_ID = b"\x01", b"\x77\x02"
 SHARED = {

@@ -1,0 +1,646 @@
+"""Attacks on a device over its links: what is replayed, moved, altered, swapped or asked out of turn gets nothing.
+
+Each test plays one attacker and names the error that stops it, or what must be the same afterwards. What wears the
+device out, or keeps others away from it, is in test_attacks_wear.py.
+"""
+
+import asyncio
+
+from admit_device.routines import output, routine
+from admit_protocol import aif, block, bundle, cbor, coap, cose, edhoc, grant, journal, oscore, problem
+from admit_protocol.suite import Suite
+from memory_ports import WEDNESDAY, Dice
+from rig import Phone, Rig, Site
+
+door = output("door", at_power_loss="locks", safe="closed")
+runs = []
+gate = []
+
+
+@routine("Open the door.", outputs=(door,))
+def open_door(kiosk):
+    runs.append("open")
+    kiosk.set("door", "open")
+    kiosk.after(5, lambda: kiosk.set("door", "closed"))
+
+
+@routine("Takes its time.")
+async def slow(kiosk):
+    runs.append("slow")
+    while gate:
+        await asyncio.sleep(0)
+    return len(runs)
+
+
+@routine("Answers with what CBOR has no word for.")
+def odd(kiosk):
+    runs.append("odd")
+    return 0.5
+
+
+NAMES = {"open": open_door, "slow": slow, "odd": odd, "door": door}
+SITE = Site()
+OTHER = Site("other", b"other")
+ALICE = Suite(Dice(b"alice").random).generate()
+BOB = Suite(Dice(b"bob").random).generate()
+RULES = [("/r/*", aif.GET | aif.POST, {})]
+ALICES = SITE.grant(ALICE.public, RULES)
+BOBS = SITE.grant(BOB.public, RULES, subject="bob", number=2)
+
+
+def kiosk():
+    runs.clear()
+    return Rig(NAMES, SITE)
+
+
+def visitor(rig, key=ALICE, data=ALICES, server=None, seed=b"phone"):
+    """A phone whose message_3 is ready to go with its first request."""
+    phone = Phone(rig, key, data, server, seed=seed)
+    assert phone.start().code == coap.CHANGED
+    return phone
+
+
+def invocation(identifier=b"12345678"):
+    return cbor.encode({1: identifier})
+
+
+def invoke(phone, name="open", identifier=b"12345678"):
+    return phone.request(coap.POST, "/r/" + name, invocation(identifier))
+
+
+def protected(phone, method=coap.POST, path="/r/open", payload=None, options=()):
+    """A protected request that is not sent yet, with message_3 if that still has to go: (outer message, reference)."""
+    inner = coap.request(method, path, invocation() if payload is None else payload, None, options)
+    outer, reference = phone.context.protect_request(inner)
+    if phone.message_3:
+        outer = oscore.combine(phone.message_3, outer)
+        phone.message_3 = None
+    return outer, reference
+
+
+def ask(phone, method, path, options=(), payload=b""):
+    """The inner response to a protected request with such inner options."""
+    outer, reference = protected(phone, method, path, payload, options)
+    return phone.context.unprotect_response(phone.send(outer), reference)
+
+
+def edhoc_post(phone, c_r, message):
+    return phone.plain(coap.POST, "/.well-known/edhoc", edhoc.encode_prefixed(c_r, message))
+
+
+def refused(response):
+    """The reason in an EDHOC error message."""
+    assert (response.code, response.uint(coap.CONTENT_FORMAT)) == (coap.BAD_REQUEST, coap.CONTENT_EDHOC)
+    return edhoc.parse_error(response.payload)[1]
+
+
+def title(response):
+    return problem.decode(response.payload)[problem.TITLE]
+
+
+# Replayed, moved to another link, out of order
+
+
+def test_a_combined_request_opens_the_door_once_however_often_and_wherever_it_is_sent():
+    rig = kiosk()
+    alice = visitor(rig)
+    outer, _ = protected(alice)
+    twin = outer.copy()
+    assert alice.send(outer).option(coap.OSCORE) is not None
+    bob = visitor(rig, BOB, BOBS, seed=b"bobs")
+    for phone in (alice, Phone(rig), Phone(rig, server=rig.cable), bob):
+        assert refused(phone.send(twin.copy())) == "edhoc-unexpected"
+    without = oscore.split_combined(twin)[1]
+    assert Phone(rig).send(without).code == coap.UNAUTHORIZED
+    rig.boot()
+    assert refused(Phone(rig).send(twin.copy())) == "edhoc-unexpected"
+    assert Phone(rig).send(without.copy()).code == coap.UNAUTHORIZED
+    assert runs == ["open"]
+
+
+def test_message_3_belongs_to_the_link_of_its_handshake():
+    rig = kiosk()
+    alice, bob = visitor(rig), visitor(rig, BOB, BOBS, seed=b"bobs")
+    assert refused(edhoc_post(bob, alice.context.sender_id, alice.message_3)) == "edhoc-unexpected"
+    assert invoke(alice).code == coap.CHANGED
+
+
+def test_message_3_of_an_older_handshake_does_not_finish_the_newer_one_on_the_same_link():
+    rig = kiosk()
+    alice = visitor(rig)
+    old = alice.message_3
+    alice.start()
+    assert refused(edhoc_post(alice, alice.context.sender_id, old)) == "ccm-tag"
+    assert refused(edhoc_post(alice, alice.context.sender_id, alice.message_3)) == "edhoc-unexpected"
+
+
+def test_message_3_is_too_late_after_ten_seconds_even_if_nothing_else_has_happened_since():
+    rig = kiosk()
+    alice = visitor(rig, server=rig.cable)
+    rig.clock.pass_s(10)
+    assert refused(edhoc_post(alice, alice.context.sender_id, alice.message_3)) == "edhoc-unexpected"
+
+
+def test_requests_may_overtake_each_other_but_none_counts_twice_nor_after_32_others():
+    rig = kiosk()
+    alice = visitor(rig)
+    assert invoke(alice).code == coap.CHANGED
+    held = [protected(alice, coap.GET, "/r", b"") for _ in range(40)]
+    for outer, reference in (held[39], held[8]):
+        response = alice.send(outer.copy())
+        assert alice.context.unprotect_response(response, reference).code == coap.CONTENT
+    for outer in (held[39][0], held[8][0], held[7][0]):
+        response = alice.send(outer.copy())
+        assert (response.code, response.options, response.payload) == (coap.UNAUTHORIZED, [], b"")
+
+
+def test_a_request_under_the_kid_of_somebody_elses_session_does_nothing_to_that_session():
+    rig = kiosk()
+    alice, bob = visitor(rig), visitor(rig, BOB, BOBS, seed=b"bobs")
+    invoke(alice), invoke(bob)
+    outer, reference = protected(bob, coap.GET, "/r", b"")
+    moved = outer.copy()
+    value = outer.option(coap.OSCORE)
+    moved.set_option(coap.OSCORE, value[:-1] + alice.context.sender_id)
+    response = alice.send(moved)
+    assert (response.code, response.payload) == (coap.BAD_REQUEST, b"")
+    assert bob.context.unprotect_response(alice.send(outer), reference).code == coap.CONTENT  # a session is no link's
+    assert alice.request(coap.GET, "/r").code == coap.CONTENT
+
+
+def test_any_bit_altered_on_the_way_costs_the_request_and_nothing_else():
+    rig = kiosk()
+    alice = visitor(rig)
+    invoke(alice)
+    outer, reference = protected(alice, identifier_body := coap.POST, "/r/open", invocation(b"87654321"))
+    for at in range(len(outer.payload)):
+        altered = outer.copy()
+        altered.payload = outer.payload[:at] + bytes((outer.payload[at] ^ 1,)) + outer.payload[at + 1 :]
+        response = alice.send(altered)
+        assert (response.code, response.payload) == (coap.BAD_REQUEST, b"")
+        altered.payload = outer.payload[:at]
+        assert alice.send(altered).code == coap.BAD_REQUEST
+    assert runs == ["open"]
+    assert alice.context.unprotect_response(alice.send(outer), reference).code == coap.CHANGED
+    assert identifier_body and runs == ["open", "open"]
+
+
+def test_a_request_for_another_device_is_nobodys_here():
+    here, there = kiosk(), Rig(NAMES, SITE, "kiosk-2")
+    alice = visitor(there, data=SITE.grant(ALICE.public, RULES, audience=("*",)))
+    outer, _ = protected(alice)
+    visitor(here, BOB, BOBS, seed=b"bobs")
+    assert refused(Phone(here).send(outer)) == "edhoc-unexpected"
+    assert runs == []
+
+
+# One's own randomness, keys and identifiers
+
+
+def test_y_is_never_used_twice_whatever_becomes_of_the_handshake():
+    rig = kiosk()
+    seen = []
+    for step in range(4):
+        rig.prepare()
+        prepared = rig.device.preparation._ephemeral.public[:32]
+        phone = Phone(rig, ALICE, ALICES, seed=bytes((step,)))
+        off_the_curve = edhoc.encode_message_1(2, [2], b"\xff" * 32, b"\x00")
+        if step % 2:
+            assert refused(edhoc_post(phone, None, off_the_curve)) == "p256-point"
+        g_y = cbor.decode(phone.start().payload)[:32]
+        assert (g_y == prepared) == (step % 2 == 0)
+        seen += [prepared, g_y] if step % 2 else [g_y]
+        if step == 2:
+            rig.boot()
+    assert len(set(seen)) == len(seen) == 6
+
+
+def test_a_stuck_random_source_lets_nobody_in_and_kills_nothing():
+    rig = kiosk()
+    alice = visitor(rig)
+    assert invoke(alice).code == coap.CHANGED
+    healthy = rig.dice.random
+    rig.dice.random = stuck
+    rig.device._suite.random = stuck
+    rig.device._suite.__init__(stuck)
+    bob = Phone(rig, BOB, BOBS, seed=b"bobs")
+    for _ in range(3):
+        assert refused(bob.start()) == "entropy-stuck"
+    assert rig.device.sessions.busy() is False
+    assert alice.request(coap.GET, "/r").code == coap.CONTENT
+    rig.device._suite.__init__(healthy)
+    assert bob.start().code == coap.CHANGED
+
+
+def stuck(length):
+    from admit_protocol.errors import EntropyError
+
+    raise EntropyError("entropy-stuck")
+
+
+def test_c_r_is_never_the_peers_c_i_nor_anybody_elses():
+    rig = kiosk()
+    alice, bob = visitor(rig), visitor(rig, BOB, BOBS, rig.cable, b"bobs")
+    invoke(alice)
+    taken = {alice.context.sender_id, bob.context.sender_id}
+    assert len(taken) == 2
+    for number in range(24):
+        third = Phone(rig, ALICE, ALICES, seed=b"third")
+        assert third.start(c_i=bytes((number,))).code == coap.CHANGED
+        assert third.context.sender_id not in taken and third.context.sender_id != bytes((number,))
+        rig.radio.listener.closed(third.number)
+
+
+def test_other_methods_and_suites_are_refused_before_anything_is_computed():
+    rig = kiosk()
+    rig.prepare()
+    prepared = rig.device.preparation._ephemeral
+    phone = Phone(rig)
+    x = ALICE.public[:32]
+    for method in (0, 1, 3, 4, -1):
+        assert refused(edhoc_post(phone, None, edhoc.encode_message_1(method, [2], x, b"\x00"))) == "edhoc-method"
+    for suites in ([2, 3], [24], [0, 1], [3, 24]):  # a preferred one is supported, or the selected one is not
+        assert refused(edhoc_post(phone, None, edhoc.encode_message_1(2, suites, x, b"\x00"))) == [2, 3]
+    critical = edhoc.encode_message_1(2, [2], x, b"\x00", [(-7, b"")])
+    assert refused(edhoc_post(phone, None, critical)) == "edhoc-critical-ead"
+    assert rig.device.preparation._ephemeral is prepared
+
+
+# Credentials in the wrong place
+
+
+def finish_with(rig, data, key=ALICE, id_cred=None):
+    """Run EDHOC as the holder of `key`, presenting `data` (a CWT) by value, or `id_cred`; the device's refusal."""
+    phone = Phone(rig, key, ALICES)
+    phone.start()
+    own = edhoc.cwt_credential(ALICES)
+    phone.initiator.erase()
+    from admit_protocol.edhoc_initiator import Initiator
+
+    one = Initiator(phone.suite, 2, [2], key, id_cred or edhoc.by_value(data[1:]), own, b"\x17")
+    response = edhoc_post(phone, None, one.message_1())
+    c_r = one.parse_message_2(response.payload)[0]
+    one.verify_message_2(edhoc.cwt_credential(rig.credential))
+    return refused(edhoc_post(phone, c_r, one.message_3()))
+
+
+def test_no_other_signed_thing_of_the_site_passes_for_a_grant():
+    rig = kiosk()
+    policy = bundle.issue(SITE.key, SITE.anchor.site_id, "kiosk-1", 1, [], WEDNESDAY)
+    relabelled = cose.sign1(SITE.key, cose.parse_sign1(ALICES).payload, cose.DELEGATION)
+    by_the_device = cose.sign1(ALICE, cose.parse_sign1(ALICES).payload, cose.GRANT)
+    for data, reason in (
+        (rig.credential, "grant-id"),
+        (SITE.vouch("alice", ALICE.public), "grant-id"),
+        (policy, "cwt-claims"),
+        (relabelled, "cose-signature"),
+        (by_the_device, "cose-signature"),
+    ):
+        assert finish_with(rig, data) == reason
+    raw_key = {edhoc.KCCS: {8: {1: cose.encode_key(ALICE.public)}}}
+    assert finish_with(rig, None, id_cred=raw_key) == "cose-tag"
+
+
+def test_the_holder_of_a_name_alone_is_asked_for_the_grant():
+    rig = kiosk()
+    invoke(visitor(rig))
+    for kid in (b"", b"\x05", b"12345678", bytes(7), bytes(64), bytes(300), grant.kid_of(ALICES)[:7]):
+        assert finish_with(rig, None, id_cred={edhoc.KID: kid}) is True  # error 3
+    assert finish_with(rig, None, BOB, {edhoc.KID: grant.kid_of(ALICES)}) == "edhoc-mac-3"
+
+
+def test_nothing_but_a_bundle_for_this_device_is_a_bundle():
+    rig = kiosk()
+    alice = visitor(rig)
+    site = SITE.anchor.site_id
+    payload = cose.parse_sign1(bundle.issue(SITE.key, site, "kiosk-1", 1, [], WEDNESDAY)).payload
+    for data, reason in (
+        (ALICES, "bundle-structure"),
+        (rig.credential, "bundle-structure"),
+        (cose.sign1(SITE.key, payload, cose.GRANT), "cose-signature"),
+        (cose.sign1(ALICE, payload, cose.BUNDLE), "cose-signature"),
+        (b"", "cbor-truncated"),
+    ):
+        assert title(alice.request(coap.POST, "/bundle", data)) == reason
+
+
+# Options and blocks in odd places
+
+
+def test_critical_options_that_we_do_not_know_are_refused_inside_and_outside():
+    rig = kiosk()
+    alice = visitor(rig)
+    for options in (
+        ((9 + 2 * 1000, b""),),
+        ((coap.IF_MATCH, b""),),
+        ((coap.IF_NONE_MATCH, b""),),
+        ((coap.ACCEPT, b""), (coap.ACCEPT, b"")),
+        ((coap.BLOCK2, b"\0\0\0\0"),),
+    ):
+        outer = alice.send(coap.request(coap.GET, "/id", options=options))
+        assert outer.code in (coap.BAD_OPTION, coap.BAD_REQUEST), options
+        inner = ask(alice, coap.GET, "/r", options)
+        assert inner.code == outer.code and title(inner) in ("coap-critical-option", "block-option")
+    assert alice.send(coap.request(coap.GET, "/id", options=((coap.EDHOC, b""),))).code == coap.BAD_OPTION
+    assert alice.send(coap.request(coap.GET, "/id", options=((coap.PROXY_URI, b"x"),))).code == coap.BAD_OPTION
+
+
+def test_what_an_attacker_puts_around_a_protected_request_changes_nothing_in_it():
+    rig = kiosk()
+    alice = visitor(rig)
+    invoke(alice)
+    for number, value in (
+        (coap.URI_PATH, b"health"),
+        (coap.BLOCK1, block.encode(3, True, 0)),
+        (coap.BLOCK2, block.encode(3, False, 0)),
+        (coap.OBSERVE, b""),
+        (coap.IF_MATCH, b""),
+        (2001, b"x"),
+    ):
+        outer, reference = protected(alice, coap.GET, "/r", b"")
+        outer.add_option(number, value)
+        inner = alice.context.unprotect_response(alice.send(outer), reference)
+        assert inner.code == coap.CONTENT and inner.option(coap.OBSERVE) is None
+    outer, reference = protected(alice, coap.GET, "/r", b"")
+    outer.add_option(coap.PROXY_URI, b"coap://elsewhere")
+    assert alice.context.unprotect_response(alice.send(outer), reference).code == coap.BAD_OPTION
+    outer, _ = protected(alice, coap.GET, "/r", b"")
+    outer.add_option(coap.OSCORE, outer.option(coap.OSCORE))
+    assert alice.send(outer).code == coap.BAD_OPTION
+
+
+def test_blocks_out_of_turn_oversized_or_impossible_are_refused_by_name():
+    rig = kiosk()
+    alice = visitor(rig)
+    for options, payload, reason in (
+        (((coap.BLOCK1, block.encode(1, False, 2)),), b"late", "block-order"),
+        (((coap.BLOCK1, b"\x0f"),), b"", "block-option"),
+        (((coap.BLOCK1, block.encode(0, True, 2)),), b"short", "block-size"),
+        (((coap.BLOCK1, block.encode(0, True, 0)), (coap.SIZE1, 1 << 20)), bytes(16), "block-too-large"),
+        (((coap.BLOCK1, block.encode(0xFFFFF, False, 6)),), b"far", "block-too-large"),
+        (((coap.BLOCK2, block.encode(7, False, 0)),), b"", "block-forgotten"),
+    ):
+        assert title(ask(alice, coap.POST, "/r/open", options, payload)) == reason
+        plain = alice.send(coap.request(coap.POST, "/.well-known/edhoc", payload, None, options))
+        assert title(plain) == reason
+    assert title(ask(alice, coap.GET, "/r", ((coap.BLOCK2, block.encode(900, False, 6)),))) == "block-range"
+    assert runs == []
+
+
+def test_two_uploads_of_two_people_are_never_put_together():
+    rig = kiosk()
+    alice, bob = visitor(rig), visitor(rig, BOB, BOBS, seed=b"bobs")
+    first = ((coap.BLOCK1, block.encode(0, True, 0)),)
+    last = ((coap.BLOCK1, block.encode(1, False, 0)),)
+    assert ask(alice, coap.POST, "/bundle", first, bytes(16)).code == coap.CONTINUE
+    assert title(ask(bob, coap.POST, "/bundle", last, b"tail")) == "block-order"
+    assert title(alice.send(coap.request(coap.POST, "/bundle", b"tail", None, last))) == "block-order"
+    assert title(ask(alice, coap.POST, "/bundle", last, b"tail")) == "cbor-trailing"
+
+
+def test_only_get_post_put_and_delete_are_methods_here():
+    rig = kiosk()
+    alice = visitor(rig)
+    for method in (coap.FETCH, coap.PATCH, coap.IPATCH, 0x1F):
+        assert alice.plain(method, "/id").code == coap.METHOD_NOT_ALLOWED
+        assert ask(alice, method, "/r/open").code == coap.METHOD_NOT_ALLOWED
+
+
+def test_a_path_is_what_its_segments_are_and_not_what_they_look_like():
+    rig = kiosk()
+    alice = visitor(rig, data=SITE.grant(ALICE.public, [("/r/open", 127, {})]))
+    for path in (("r/open",), ("r", "open", ""), ("", "r", "open"), ("r", "Open"), ("r", "*"), ("r", ""), ("R", "open")):
+        assert ask(alice, coap.POST, path, (), invocation()).code in (coap.FORBIDDEN, coap.NOT_FOUND), path
+    bad_utf8 = coap.Message(coap.GET, b"", ((coap.URI_PATH, b"\xff"),))
+    outer, reference = alice.context.protect_request(bad_utf8)
+    assert title(alice.context.unprotect_response(alice.send(outer), reference)) == "coap-utf8"
+    assert runs == []
+
+
+# Observing
+
+
+def watch(phone, token=b"watch"):
+    """Observe /r/open under `token`; the first response."""
+    outer, reference = protected(phone, coap.GET, "/r/open", b"", ((coap.OBSERVE, b""),))
+    outer.token = token
+    phone.layer.send(outer, phone.rig.clock.ms)
+    phone.watching = reference
+    return phone.context.unprotect_response(phone.pump()[0], reference)
+
+
+def heard(phone):
+    """The notifications that have come."""
+    return [phone.context.unprotect_response(each, phone.watching) for each in phone.pump()]
+
+
+def send_as(phone, message, token):
+    """Send a message under somebody's token."""
+    message.token = token
+    phone.layer.send(message, phone.rig.clock.ms)
+    return phone.pump()
+
+
+def test_nobody_ends_or_sees_somebody_elses_observation():
+    rig = kiosk()
+    alice, bob = visitor(rig, server=rig.cable), visitor(rig, BOB, BOBS, seed=b"bobs")
+    assert watch(alice).option(coap.OBSERVE) is not None
+    stop = ((coap.OBSERVE, b"\x01"),)
+    send_as(alice, coap.request(coap.GET, "/id", options=stop), b"watch")  # a forged datagram from her address
+    send_as(alice, coap.request(coap.GET, "/r/open", options=stop), b"watch")
+    send_as(bob, protected(bob, coap.GET, "/r/open", b"", stop)[0], b"watch")
+    bob.number, number, bob.server, bob.layer = alice.number, bob.number, rig.cable, alice.layer
+    send_as(bob, protected(bob, coap.GET, "/r/open", b"", stop)[0], b"watch")  # Bob on Alice's own link
+    bob.number, bob.server = number, rig.radio
+    visit = visitor(rig, BOB, BOBS, seed=b"again")
+    invoke(visit)
+    assert len(heard(alice)) == 1
+    assert visit.pump() == []
+
+
+def test_observing_needs_a_session_and_a_rule():
+    rig = kiosk()
+    phone = Phone(rig)
+    response = phone.send(coap.request(coap.GET, "/id", options=((coap.OBSERVE, b""),)))
+    assert response.code == coap.CONTENT and response.option(coap.OBSERVE) is None
+    alice = visitor(rig, data=SITE.grant(ALICE.public, [("/r/slow", 1, {})]))
+    response = ask(alice, coap.GET, "/r/open", ((coap.OBSERVE, b""),))
+    assert title(response) == "rule-none" and response.option(coap.OBSERVE) is None
+
+
+def test_who_was_revoked_is_told_so_once_and_hears_no_more():
+    rig = kiosk()
+    alice, bob = visitor(rig), visitor(rig, BOB, BOBS, seed=b"bobs")
+    watch(alice)
+    policy = bundle.issue(SITE.key, SITE.anchor.site_id, "kiosk-1", 1, [(1).to_bytes(8, "big")], WEDNESDAY)
+    assert bob.request(coap.POST, "/bundle", policy).code == coap.CHANGED
+    invoke(bob)
+    assert [title(each) for each in heard(alice)] == ["grant-revoked"]
+    rig.pass_s(5)
+    assert alice.pump() == []
+
+
+def test_an_observer_whose_link_is_broken_does_not_stop_a_routine_half_way():
+    rig = kiosk()
+    alice, bob = visitor(rig), visitor(rig, BOB, BOBS, seed=b"bobs")
+    watch(alice)
+    send = rig.radio.send
+
+    def broken(link, data):
+        if link == alice.number:
+            raise OSError("radio")
+        send(link, data)
+
+    rig.radio.send = broken
+    assert cbor.decode(invoke(bob).payload) == {1: 1}
+    assert rig.outputs.get("door") == "open"
+    rig.pass_s(5)
+    assert rig.outputs.get("door") == "closed"
+
+
+# Twice
+
+
+def test_one_invocation_on_two_links_at_once_runs_once():
+    rig = kiosk()
+    one, two = visitor(rig), visitor(rig, server=rig.cable, seed=b"other")
+    gate.append("shut")
+
+    async def both():
+        assert invoke(one, "slow") is None
+        assert title(invoke(two, "slow")) == "routine-running"
+        gate.clear()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        return one.pump()
+
+    assert len(asyncio.run(both())) == 1
+    assert cbor.decode(invoke(two, "slow").payload) == {1: 1, 2: 1}
+    assert runs == ["slow"]
+
+
+def test_what_a_reset_interrupted_is_not_begun_again():
+    rig = kiosk()
+    alice = visitor(rig)
+    gate.append("shut")
+
+    async def begun():
+        assert invoke(alice, "slow") is None
+
+    asyncio.run(begun())
+    gate.clear()
+    rig.boot()
+    assert cbor.decode(invoke(visitor(rig), "slow").payload) == {1: 3}
+    assert runs == ["slow"]
+
+
+def test_an_id_is_spent_by_whoever_used_it_and_by_nobody_else():
+    rig = kiosk()
+    alice, bob = visitor(rig), visitor(rig, BOB, BOBS, seed=b"bobs")
+    for phone in (alice, bob, alice, bob):
+        assert invoke(phone).code == coap.CHANGED
+    assert runs == ["open", "open"]
+
+
+def test_a_routine_with_an_unspeakable_result_has_failed_and_is_over():
+    rig = kiosk()
+    alice = visitor(rig)
+    for _ in range(2):
+        assert cbor.decode(invoke(alice, "odd").payload)[1] == 2
+    assert runs == ["odd"]
+
+
+def test_invocations_that_do_not_parse_leave_their_id_unused():
+    rig = kiosk()
+    alice = visitor(rig)
+    for body, reason in (
+        (b"", "cbor-truncated"),
+        (cbor.encode({}), "invocation-id"),
+        (cbor.encode({1: b"short"}), "invocation-body"),
+        (cbor.encode({1: b"12345678", 2: [], 3: 0}), "invocation-arguments"),
+        (cbor.encode({1: b"12345678", 3: 0}), "invocation-body"),
+        (cbor.encode({1: b"12345678", 2: {"force": True}}), "routine-argument"),
+        (cbor.encode({1: b"12345678", 2: {b"force": 1, 7: 2}}), "routine-argument"),
+    ):
+        assert title(alice.request(coap.POST, "/r/open", body)) == reason
+    assert runs == []
+    assert invoke(alice).code == coap.CHANGED
+
+
+# Commissioning
+
+
+def test_a_device_belongs_to_the_first_site_until_it_is_reset():
+    rig = kiosk()
+    cable, radio = Phone(rig, server=rig.cable), Phone(rig)
+    again = cbor.encode({1: rig.credential, 2: SITE.anchor.encode(), 3: WEDNESDAY + 99999})
+    theirs = OTHER.vouch("kiosk-1", rig.public)
+    taken_over = cbor.encode({1: theirs, 2: OTHER.anchor.encode(), 3: WEDNESDAY})
+    new_key = cbor.encode({1: bytes(32)})
+    changes = rig.storage.changes + rig.keystore.changes
+    assert cable.plain(coap.PUT, "/identity", again).code == coap.CHANGED
+    assert title(cable.plain(coap.PUT, "/identity", taken_over)) == "identity-commissioned"
+    assert title(cable.plain(coap.POST, "/identity", new_key)) == "identity-commissioned"
+    alice = visitor(rig)
+    for method, body in ((coap.PUT, again), (coap.PUT, taken_over), (coap.POST, new_key)):
+        assert title(radio.plain(method, "/identity", body)) == "commissioning-cable-only"
+        assert title(alice.request(method, "/identity", body)) == "commissioning-cable-only"
+    alices_grant = 1
+    assert rig.storage.changes + rig.keystore.changes == changes + alices_grant
+    assert rig.clock.now() == WEDNESDAY
+
+
+def test_a_factory_device_takes_no_credential_that_is_not_its_own_and_whole():
+    rig = Rig(NAMES)
+    cable = Phone(rig, server=rig.cable)
+    own = SITE.anchor.encode()
+    early = cbor.encode({1: SITE.vouch("kiosk-1", ALICE.public), 2: own, 3: WEDNESDAY})
+    assert title(cable.plain(coap.PUT, "/identity", early)) == "identity-no-key"
+    assert title(cable.plain(coap.POST, "/identity", cbor.encode({1: bytes(31)}))) == "commissioning-contribution"
+    public = cose.decode_key(cbor.decode(cable.plain(coap.POST, "/identity", cbor.encode({1: bytes(32)})).payload)[1])[0]
+    good = SITE.vouch("kiosk-1", public)
+    forged = cose.sign1(OTHER.key, cose.parse_sign1(good).payload, cose.DEVICE_CREDENTIAL)
+    for body, reason in (
+        ({1: SITE.vouch("kiosk-1", ALICE.public), 2: own, 3: 1}, "identity-other-key"),
+        ({1: OTHER.vouch("kiosk-1", public), 2: own, 3: 1}, "credential-other-site"),
+        ({1: forged, 2: own, 3: 1}, "cose-signature"),
+        ({1: ALICES, 2: own, 3: 1}, "credential-claims"),
+        ({1: dressed(good, bytes(3000)), 2: own, 3: 1}, "cose-form"),
+        ({1: good, 2: own}, "commissioning-time"),
+        ({1: good, 2: own + b"\0", 3: 1}, "cbor-trailing"),
+        ([], "commissioning-body"),
+    ):
+        assert title(cable.plain(coap.PUT, "/identity", cbor.encode(body))) == reason
+        rig.boot()
+        cable = Phone(rig, server=rig.cable)
+        assert rig.device.identity.state == "factory"
+    assert cable.plain(coap.PUT, "/identity", cbor.encode({1: good, 2: own, 3: 1})).code == coap.CHANGED
+
+
+def dressed(data, clothes):
+    """The same signed thing with an unprotected header, which no signature covers."""
+    item = cbor.decode(data)
+    item.value[1] = {99: clothes}
+    return cbor.encode(item)
+
+
+# What a stranger learns
+
+
+def test_a_stranger_cannot_tell_a_resource_from_none_nor_a_grant_from_none():
+    rig = kiosk()
+    invoke(visitor(rig))
+    stranger = Phone(rig)
+    answers = set()
+    for path in ("/r", "/r/open", "/r/nothing", "/journal", "/health", "/login", "/nowhere", "/rules", "/reset"):
+        for method in (coap.GET, coap.POST, coap.PUT, coap.DELETE):
+            response = stranger.plain(method, path)
+            answers.add((response.code, response.payload))
+    assert len(answers) == 1
+    for kid in range(24):
+        garbled = coap.Message(coap.POST, b"", ((coap.OSCORE, bytes((9, 0, kid))),), bytes(20))
+        response = stranger.send(garbled)
+        assert response.payload == b"" and response.code in (coap.UNAUTHORIZED, coap.BAD_REQUEST)
+    assert [each.who for each in map(journal.parse_record, rig.device.journal.page(0, 4000)[2])][1:] == [
+        grant.kid_of(ALICES)
+    ] * 2

@@ -1,0 +1,348 @@
+"""The project's documents against its code: what they list is what there is, and their examples are real.
+
+docs/SPEC.md names every error, label, path, condition, kind and reason, and each of its examples is what the code makes
+and reads. docs/THREATS.md names tests that exist, and every document names files and sections that exist.
+"""
+
+import ast
+import re
+from functools import cache
+
+import pytest
+
+import spec_examples
+from admit.suite import HostSuite
+from admit_protocol import (
+    anchor,
+    block,
+    bundle,
+    cbor,
+    coap,
+    coap_udp,
+    cose,
+    credential,
+    edhoc,
+    errors,
+    gatt,
+    grant,
+    journal,
+    linkformat,
+    problem,
+    rule,
+    slip,
+)
+from imports import ROOT
+from rig import Phone, Rig, Site
+from spec_examples import ALICE, ANCHOR, AUTHORITY, CREDENTIAL, DEVICE, DEVICE_ID, GRANT, SUBJECT
+
+SUITE = HostSuite()
+SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
+NO_REASONS = {"utf-8"}
+TEST = re.compile(r"`([\w/]+/test_\w+\.py)::(test_\w+)`|`(test_\w+\.py)::(test_\w+)`")
+PATH = re.compile(r"`((?:boards|docs|firmware|host|phone|provisioning|tests|tools)/[\w./-]*)`")
+DOCUMENTS = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "SECURITY.md"]
+HOW = "if the code is right: .venv/bin/python tests/spec_examples.py"
+
+
+@cache
+def spec():
+    return spec_examples.SPEC.read_text(encoding="utf-8")
+
+
+@cache
+def made():
+    return spec_examples.examples()
+
+
+def section(title):
+    """The text of the section of docs/SPEC.md with this title, without its number."""
+    found = re.search(rf"^(#+) [\d.]+ {re.escape(title)}\n(.*?)(?=^#|\Z)", spec(), re.MULTILINE | re.DOTALL)
+    assert found, f"docs/SPEC.md has no section {title}"
+    return found[2]
+
+
+def table(title):
+    """The rows of the tables in a section: lists of cells, without their backticks."""
+    rows = [line.strip("|").split(" | ") for line in section(title).splitlines() if line.startswith("|")]
+    return [[cell.strip(" `") for cell in row] for row in rows]
+
+
+def numbered(title):
+    """{number: second cell} of those rows that begin with a number."""
+    return {int(row[0]): row[1] for row in table(title) if row[0].isdigit()}
+
+
+# What is listed
+
+
+def test_every_error_has_its_row_with_its_codes():
+    told = {tuple(row[:4]) for row in table("Classes") if row[0].isdigit()}
+    kinds = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, errors.AdmitError)]
+    assert told == {(str(k.code), k.__name__, coap.code_text(k.coap), str(k.edhoc)) for k in kinds}
+
+
+def test_every_label_has_its_row():
+    told = {row[1] for row in table("Signed messages") if len(row) > 1 and row[1].startswith("admit:")}
+    assert told == {each.decode() for each in vars(cose).values() if isinstance(each, bytes)}
+
+
+def test_every_resource_has_its_row():
+    resources = Rig({}, Site()).device._resources
+    there = {
+        (coap_name(method), "/" + "/".join(path).replace("*", "<name>"), who)
+        for path, (who, handlers) in resources._table.items()
+        for method in handlers
+    }
+    assert {tuple(row[:3]) for row in table("Resources") if row[0].isupper()} == there
+
+
+def coap_name(method):
+    return {coap.GET: "GET", coap.POST: "POST", coap.PUT: "PUT", coap.DELETE: "DELETE"}[method]
+
+
+def test_a_factory_device_has_what_anyone_may_use():
+    assert {who for who, _ in Rig({}).device._resources._table.values()} == {"anyone"}
+
+
+def test_every_condition_has_its_row():
+    numbers = {rule.WINDOWS: "windows", rule.ZONE: "zone", rule.BOUNDS: "bounds"}
+    assert numbered("Conditions") == numbers
+    assert rule._PARSERS.keys() == numbers.keys()
+
+
+@pytest.mark.parametrize(
+    ("title", "names"), [("Kinds", journal.KINDS), ("Outcomes", journal.OUTCOMES), ("Extras", journal.EXTRAS)]
+)
+def test_every_number_of_the_journal_has_its_row(title, names):
+    assert numbered(title) == names
+
+
+def test_every_reason_is_named():
+    """Of those that leave the device or the library: LocalErrors stay where they are made."""
+    missing = {}
+    for path in sorted((ROOT / "firmware").rglob("*.py")):
+        reasons = reasons_in(path.read_text(encoding="utf-8"))
+        unnamed = {reason for reason in reasons if f"`{reason}`" not in spec()}
+        if unnamed - NO_REASONS:
+            missing[path.name] = sorted(unnamed - NO_REASONS)
+    assert missing == {}
+
+
+def reasons_in(source):
+    """What looks like a reason in Python source, unless it is handed to LocalError."""
+    tree = ast.parse(source)
+    local = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and called(node) == "LocalError"]
+    ours = {id(inner) for node in local for inner in ast.walk(node)}
+    constants = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return {node.value for node in constants if id(node) not in ours and SLUG.fullmatch(node.value)}
+
+
+def called(node):
+    return getattr(node.func, "id", getattr(node.func, "attr", None))
+
+
+def test_a_reason_without_a_name_would_be_found():
+    source = 'raise Malformed("new-reason")\nexpect(1, int, "new-kind")\nraise LocalError("our-own")'
+    assert reasons_in(source) == {"new-reason", "new-kind"}
+
+
+def test_every_file_that_a_device_keeps_is_named():
+    rig = Rig({}, Site())
+    key = rig.site.suite.generate()
+    Phone(rig, key, rig.site.grant(key.public, [("/r", 1, {})])).login()
+    data = bundle.issue(rig.site.key, rig.site.anchor.site_id, "kiosk-1", 1, [], 1_900_000_000)
+    rig.device._resources._access.apply_bundle(data)
+    names = rig.storage.names() + rig.keystore.names()
+    assert {"boots", "identity", "journal-a", "policy", "time-floor"} < set(names)
+    for name in names:
+        told = "grant-<kid in hex>" if name.startswith("grant-") else name
+        assert f"`{told}`" in section("Virtual storage"), name
+
+
+# Examples
+
+
+def test_every_example_stands_in_the_page():
+    assert {name for _, name, _ in spec_examples.in_spec()} == made().keys() == READ.keys()
+
+
+@pytest.mark.parametrize(("form", "name", "text"), spec_examples.in_spec(), ids=lambda value: value[:20])
+def test_an_example_is_what_the_code_makes(form, name, text):
+    assert text == spec_examples.shown(form, made()[name]), HOW
+
+
+@pytest.mark.parametrize("name", sorted({name for form, name, _ in spec_examples.in_spec() if form == "hex"}))
+def test_an_example_is_read_by_the_code(name):
+    text = next(text for form, each, text in spec_examples.in_spec() if (form, each) == ("hex", name))
+    data = bytes.fromhex(text)
+    assert READ[name](data) is not False
+
+
+def read_credential(data):
+    parsed = credential.parse(data)
+    credential.verify(parsed, ANCHOR, SUITE)
+    return (parsed.device_id, parsed.public) == (DEVICE_ID, DEVICE.public)
+
+
+def read_grant(data):
+    parsed = grant.parse(data)
+    grant.verify(parsed, AUTHORITY.public, ANCHOR.site_id, DEVICE_ID, SUITE, ())
+    parsed.check(DEVICE_ID, spec_examples.WEDNESDAY, ())
+    return (parsed.subject, parsed.key) == (SUBJECT, ALICE.public)
+
+
+def read_bundle(data):
+    bundle.verify(bundle.parse(data), ANCHOR, DEVICE_ID, SUITE)
+
+
+def read_signed_head(data):
+    journal.verify([made()["record-0"], made()["record-1"]], data, DEVICE.public, DEVICE_ID, SUITE)
+
+
+def read_journal(data):
+    page = cbor.decode(data)
+    records = journal.verify(page[3], page[4], DEVICE.public, DEVICE_ID, SUITE, (page[1], page[2]))
+    return [each.seq for each in records] == list(range(2, 8))
+
+
+def read_identity_put(data):
+    body = cbor.decode(data)
+    return body[1] == CREDENTIAL and anchor.decode(body[2]).site_id == ANCHOR.site_id
+
+
+def read_flight(code):
+    return lambda data: gatt.decode_value(data)[1].code == code
+
+
+def read_slip(data):
+    ((kind, datagram),) = slip.Decoder(1280).feed(data)
+    return kind == "coap" and datagram == made()["datagram"]
+
+
+def read_frame(kind, link):
+    return lambda data: (data[0:1], data[1], len(data) - 4) == (kind, link, int.from_bytes(data[2:4], "big"))
+
+
+def is_map(data):
+    return isinstance(cbor.decode(data), dict)
+
+
+# How each example is read back; False means that it says something else than the page claims.
+READ = {
+    "cose-key": lambda data: cose.decode_key(cbor.decode(data)) == (DEVICE.public, None),
+    "anchor": lambda data: anchor.decode(data).name == "Example Works",
+    "site-id": lambda data: data == anchor.decode(made()["anchor"]).site_id,
+    "device-credential": read_credential,
+    "scope": lambda data: [tuple(each) for each in grant.decode_scope(data)] == RULES_READ,
+    "scope-aif": lambda data: [each.methods for each in grant.decode_scope(data)] == [3, 2],
+    "grant-claims": is_map,
+    "grant": read_grant,
+    "grant-kid": lambda data: data == grant.parse(made()["grant"]).kid,
+    "bundle": read_bundle,
+    "record-0": lambda data: journal.parse_record(data).seq == 0,
+    "record-1": lambda data: journal.parse_record(data).who == grant.kid_of(GRANT),
+    "first-head": lambda data: data == journal.first_head(DEVICE.public),
+    "signed-head": read_signed_head,
+    "message-1": lambda data: edhoc.parse_message_1(data)[0] == 2,
+    "message-2": lambda data: len(edhoc.parse_message_2(data)[1]) == 68,
+    "message-3": lambda data: len(edhoc.parse_bytes(data, "edhoc-message-3")) == 26,
+    "oscore-secret": lambda data: len(data) == 16,
+    "oscore-salt": lambda data: len(data) == 8,
+    "edhoc-error": lambda data: edhoc.parse_error(data) == (3, True),
+    "flight-1": read_flight(coap.POST),
+    "flight-2": read_flight(coap.CHANGED),
+    "flight-3": read_flight(coap.POST),
+    "flight-4": read_flight(coap.CHANGED),
+    "gatt-value": lambda data: gatt.decode_value(data)[1].path == ("id",),
+    "datagram": lambda data: coap_udp.decode_datagram(data)[2].path == ("id",),
+    "slip-frame": read_slip,
+    "slip-text": lambda data: slip.Decoder(10).feed(data) == [("diagnostic", "hi\n")],
+    "block-option": lambda data: block.parse(data) == (2, True, 4),
+    "core": lambda data: linkformat.parse(data.decode()) != [],
+    "id-factory": lambda data: cbor.decode(data)[1] == "factory",
+    "id": lambda data: read_credential(cbor.decode(data)[2]),
+    "identity-post": lambda data: len(cbor.decode(data)[1]) == 32,
+    "identity-key": lambda data: cose.decode_key(cbor.decode(data)[1])[0] == DEVICE.public,
+    "identity-put": read_identity_put,
+    "login": lambda data: cbor.decode(data)[2] == SUBJECT,
+    "routines": lambda data: sorted(cbor.decode(data)) == ["light", "open"],
+    "routine": lambda data: "door" in cbor.decode(data)["outputs"],
+    "invocation": is_map,
+    "outcome": lambda data: cbor.decode(data) == {1: 1, 2: 5},
+    "journal": read_journal,
+    "health": is_map,
+    "denial": lambda data: problem.decode(data)[problem.TITLE] == "rule-argument",
+    "frame-opened": read_frame(b"O", 1),
+    "frame-received": read_frame(b"R", 1),
+    "frame-confirmed": read_frame(b"C", 1),
+    "frame-closed": read_frame(b"X", 1),
+    "frame-advertise": read_frame(b"A", 0),
+    "frame-indicate": read_frame(b"I", 1),
+    "frame-disconnect": read_frame(b"D", 1),
+    "file-value": lambda data: cbor.decode(data[4:]) == 7,
+    "file-list": lambda data: int.from_bytes(data[:2], "big") == len(data) - 6,
+}
+RULES_READ = [tuple(each) for each in grant.parse(GRANT).rules]
+
+
+def test_the_visit_has_the_bytes_that_the_page_says():
+    flights = [len(made()[f"flight-{number}"]) for number in range(1, 5)]
+    assert " + ".join(map(str, flights)) + f" = {sum(flights)} bytes" in spec()
+    assert [len(made()[f"message-{number}"]) for number in range(1, 4)] == [37, 102, 28]
+
+
+# The other documents
+
+
+def test_every_test_that_threats_names_exists():
+    text = (ROOT / "docs/THREATS.md").read_text(encoding="utf-8")
+    named = [(first or third, second or fourth) for first, second, third, fourth in TEST.findall(text)]
+    assert len(named) > 50
+    missing = [f"{file}::{name}" for file, name in named if name not in names_of_tests(file)]
+    assert missing == []
+    assert text.count("::test_") == len(named), "a test is named in another form"
+
+
+@cache
+def names_of_tests(file):
+    path = ROOT / "tests" / file
+    return re.findall(r"^def (test_\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE) if path.is_file() else []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_path_and_link_in_a_document_leads_somewhere(document):
+    text = document.read_text(encoding="utf-8")
+    paths = [ROOT / path for path in PATH.findall(text)]
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", text)
+    paths += [document.parent / link for link in links]
+    assert [str(path) for path in paths if not path.exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_anchor_leads_to_a_heading(document):
+    text = document.read_text(encoding="utf-8")
+    headings = {re.sub(r"[^\w\- ]", "", line).strip().lower().replace(" ", "-") for line in headings_of(text)}
+    assert [anchor for anchor in re.findall(r"\]\(#([^)]+)\)", text) if anchor not in headings] == []
+
+
+def headings_of(text):
+    return [line.lstrip("#") for line in text.splitlines() if line.startswith("#")]
+
+
+def test_every_section_that_code_refers_to_exists():
+    design = (ROOT / "docs/DESIGN.md").read_text(encoding="utf-8")
+    titles = {re.sub(r"^#+ [\d.]+ ", "", line) for line in spec().splitlines() if line.startswith("#")}
+    for folder in ("boards", "firmware", "host", "provisioning", "tests"):
+        for path in (ROOT / folder).rglob("*.py"):
+            source = path.read_text(encoding="utf-8")
+            for number in re.findall(r"DESIGN section (\d+)", source):
+                assert re.search(rf"^## {number}\. ", design, re.MULTILINE), f"{path.name}: DESIGN section {number}"
+            for title in re.findall(r'docs/SPEC\.md,? "([^"]+)"', source):
+                assert title in titles, f"{path.name}: {title}"
+
+
+def test_every_decision_record_is_numbered_and_listed():
+    records = sorted(path.name for path in (ROOT / "docs/adr").glob("*.md"))
+    assert [int(name[:4]) for name in records] == list(range(1, len(records) + 1))
+    design = (ROOT / "docs/DESIGN.md").read_text(encoding="utf-8")
+    assert [name for name in records if f"(adr/{name})" not in design] == []
