@@ -111,7 +111,7 @@ class Phone:
     def send(self, message):
         """Send a message as it is; the response, or None."""
         self.tokens += 1
-        message.token = bytes([self.number, self.tokens])
+        message.token = self.number.to_bytes(2, "big") + self.tokens.to_bytes(2, "big")
         self.layer.send(message, self.rig.clock.ms)
         answers = self.pump()
         return answers[0] if answers else None

@@ -32,7 +32,7 @@ from admit_protocol.anchor import decode as decode_anchor
 from admit_protocol.errors import Conflict, LocalError, Malformed, NotFound
 from admit_protocol.kdf import sha256
 
-_ANCHOR = "anchor.cbor"
+ANCHOR = "anchor.cbor"
 
 _CURVE = ec.SECP256R1()
 
@@ -101,12 +101,12 @@ def _parse_public_block(block: str) -> bytes:
 
 def load_anchor(folder: Path) -> Anchor:
     """The trust anchor kept in `folder`. Raises NotFound file-missing, or Malformed."""
-    return decode_anchor(read_file(folder / _ANCHOR))
+    return decode_anchor(read_file(folder / ANCHOR))
 
 
 def save_anchor(folder: Path, anchor: Anchor) -> None:
     """Keep a trust anchor in `folder`."""
-    write_file(folder / _ANCHOR, anchor.encode(), secret=False)
+    write_file(folder / ANCHOR, anchor.encode(), secret=False)
 
 
 def make_folder(path: Path) -> None:

@@ -12,7 +12,7 @@ from admit import keyfiles
 from admit.suite import HostPrivateKey, HostSuite
 from admit_protocol import credential, grant
 from admit_protocol.anchor import Anchor
-from admit_protocol.errors import NotFound, Untrusted
+from admit_protocol.errors import Conflict, NotFound, Untrusted
 
 _LOGIN = "login.pem"
 _SIGN = "sign.pem"
@@ -54,12 +54,23 @@ class Wallet:
         """Take `anchor` as the user's site; it came by a way that the user believes."""
         keyfiles.save_anchor(self.folder, anchor)
 
+    def accept(self, anchor: Anchor, data: bytes) -> grant.Grant:
+        """Take an invitation: its grant, and its anchor if it is the wallet's first. Again is as good as once.
+
+        Nothing is kept unless all of it fits. Raises Conflict wallet-other-site, and what `add_grant` does.
+        """
+        is_first = not (self.folder / keyfiles.ANCHOR).exists()
+        if not is_first and self.anchor.site_id != anchor.site_id:
+            raise Conflict("wallet-other-site", f"this wallet is for the site {self.anchor.name}, not {anchor.name}")
+        self._check(grant.parse(data), anchor)
+        if is_first:
+            self.trust(anchor)
+        return self.add_grant(data)
+
     def add_grant(self, data: bytes) -> grant.Grant:
         """Keep a grant for this wallet's key. Raises what grant.verify_issuer does, or Untrusted wallet-other-key."""
         given = grant.parse(data)
-        grant.verify_issuer(given, self.anchor.sign_public, self.anchor.site_id, HostSuite())
-        if given.key != self.publics[0]:
-            raise Untrusted("wallet-other-key", "the grant is for another key")
+        self._check(given, self.anchor)
         self._keep("grants", f"{given.id.hex()}.cwt", data)
         return given
 
@@ -101,6 +112,11 @@ class Wallet:
     def drop_device(self, device_id: str) -> None:
         """Forget a device's credential, if it is there."""
         (self.folder / "devices" / f"{device_id.encode().hex()}.cwt").unlink(missing_ok=True)
+
+    def _check(self, given: grant.Grant, anchor: Anchor) -> None:
+        grant.verify_issuer(given, anchor.sign_public, anchor.site_id, HostSuite())
+        if given.key != self.publics[0]:
+            raise Untrusted("wallet-other-key", "the grant is for another key")
 
     def _private(self, file: str) -> HostPrivateKey:
         return keyfiles.parse_private_pem(keyfiles.read_secret_file(self.folder / file))

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import rich_click as click
 
-from admit import admin, forms, keyfiles
+from admit import admin, forms, invitation, keyfiles
 from admit.admin import Access
 from admit.registry_models import GrantRow
 from admit_cli.admin_commands import deliver_pending
@@ -34,7 +34,9 @@ _SHOWN = ["id", "user", "on", "allows", "from", "until"]
 @click.option("--tz", type=ZONE, help="The time zone of hours and dates. Default: the site's.")
 @click.option("--from", "begin", metavar="DATE", help="The first day, or moment.")
 @click.option("--until", metavar="DATE", help="The last day, or moment; 'never'. Default: in a year.")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the grant to a file as well.")
+@click.option(
+    "--output", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="Write an invitation, a file to send."
+)
 @click.option("--dry-run", is_flag=True, help="Show what would be granted, and stop.")
 def grant(call: Call, user, routines, allow, devices, days, hours, tz, begin, until, output, dry_run):
     """Let USER invoke ROUTINES, or do what --allow says, on some devices, in some hours.
@@ -42,10 +44,13 @@ def grant(call: Call, user, routines, allow, devices, days, hours, tz, begin, un
     \b
     admit grant alice open --on kiosk-1 --days mon-fri --hours 08:00-18:00
 
-    Devices enforce it offline. A grant to a user of this machine is put into their wallet at once.
+    Devices enforce it offline. A grant to a user of this machine is put into their wallet at once; to one who made
+    their keys elsewhere you send the file that --output writes, and they take it with admit wallet accept.
     """
     if not routines and not allow:
         raise click.UsageError("name a routine, or say with --allow what to allow")
+    if output and not output.absolute().parent.is_dir():
+        raise click.BadParameter(f"there is no folder {output.parent}", param_hint="--output")
     zone = tz or call.zone
     not_before, expires = _life(call.now, zone, begin, until)
     window = forms.window_conditions(days, hours, zone, not_before or call.now, expires)
@@ -59,7 +64,8 @@ def grant(call: Call, user, routines, allow, devices, days, hours, tz, begin, un
         return
     row = admin.give(call.site, call.signer, user, access, call.now)
     if output:
-        keyfiles.write_file(output, row.data, secret=False)
+        keyfiles.write_file(output, invitation.encode(call.site.anchor, row.data), secret=False)
+        say(f"Send {output} to {user}. They can compare the site's id: {call.site.anchor.site_id.hex()}")
     fields = grant_fields(grants_module.parse(row.data), user, call.now, set(), zone)
     call.out.fields("grant", fields, _SHOWN)
 

@@ -82,6 +82,7 @@ _HINTS = {
     "udp-no-host": "check the host's name and the network",
     "wallet-missing": "admit user add NAME makes one for a user of this machine",
     "wallet-other-key": "give it to the user whom it was made for: admit grants",
+    "wallet-other-site": "use a wallet of that site: ADMIT_WALLET, or --site and --as",
     "wallet-no-grant": "ask an admin: admit grant USER ROUTINE --on DEVICE",
 }
 

@@ -18,8 +18,13 @@ COMMANDS = {
     "deliver": ("admit_cli.admin_commands:deliver", "Carry revocations to devices that have not heard of them"),
     "devices": ("admit_cli.device_commands:devices", "List the site's devices"),
     "why": ("admit_cli.why_command:why", "Would it be allowed, and by what? Or why not?"),
+    "wallet new": ("admit_cli.wallet_commands:new", "Make your own keys, on your own machine"),
+    "wallet accept": ("admit_cli.wallet_commands:accept", "Take an invitation: which site to trust, and a grant"),
     "virtual": ("admit_cli.virtual_command:virtual", "Run a virtual kiosk on this machine"),
     "demo": ("admit_cli.demo_command:demo", "Watch all of it at work, on one screen"),
 }
 
-GROUPS = {"user": "Users: who may be granted something"}
+GROUPS = {
+    "user": "Users: who may be granted something",
+    "wallet": "Wallets: your own keys, on a machine that has no site folder",
+}

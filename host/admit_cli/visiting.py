@@ -14,7 +14,7 @@ from admit.wallet import Wallet
 from admit_cli.command import Call
 from admit_cli.output import progress, say
 
-as_user = click.option("--as", "user", metavar="USER", help="Whose wallet. Default: ADMIT_USER, else the site's admin.")
+as_user = click.option("--as", "user", metavar="USER", help="Whose wallet. Default: ADMIT_WALLET, ADMIT_USER, the admin.")
 as_carrier = click.option("--as", "carrier", metavar="USER", help="Who carries it. Default: ADMIT_USER, or the admin.")
 via = click.option(
     "--via",

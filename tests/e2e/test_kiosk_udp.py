@@ -7,11 +7,11 @@ import socket
 
 import pytest
 
-from admit.client import Holder, Session, describe, trusted_credential
+from admit.client import Holder, Session, trusted_credential
 from admit.connection import Connection
 from admit.suite import HostSuite
 from admit_protocol import cbor, coap
-from admit_protocol.coap_udp import NON, encode_datagram
+from admit_protocol.coap_udp import CON, NON, encode_datagram
 from admit_protocol.edhoc_initiator import Initiator
 from admit_protocol.errors import Denied, Refused, Untrusted
 from rig import ALL, Site
@@ -173,30 +173,36 @@ def with_key(holder, key):
 def test_garbage_disturbs_nobody(tmp_path):
     dice = random.Random(7252)
 
-    def garbage(real):
-        yield dice.randbytes(dice.randrange(1, 64))
-        yield bytes([0x40 | dice.randrange(64)]) + dice.randbytes(dice.randrange(0, 1300))
+    def senseless():
+        """What is no CoAP, or answers nothing: it may come from Alice's own port too."""
+        yield dice.randbytes(dice.randrange(64))
+        yield b"\x40\x01" + dice.randbytes(1200)
+        yield b"\x70\x00" + dice.randbytes(2)  # a RST for what was never sent
+        yield b"\x60\x45" + dice.randbytes(2) + b"\xffanswer"
+        yield b"\x40\xff" + dice.randbytes(2)
+
+    def hostile(real):
+        """Pieces of a real message_1, and ones with a bit turned over."""
         yield real[: dice.randrange(len(real))]
         damaged = bytearray(real)
         damaged[dice.randrange(len(real))] ^= 1 << dice.randrange(8)
         yield bytes(damaged)
-        yield b"\x70\x00" + dice.randbytes(2)  # a RST for something that was never sent
-        yield b"\x60\x45" + dice.randbytes(2) + b"\xffanswer"
 
     async def story(kiosk):
         alice = kiosk.visitor("alice", ALICES)
-        outer = coap.request(coap.POST, "/.well-known/edhoc", b"\xf5" + dice.randbytes(60), coap.CONTENT_CID_EDHOC)
-        real = b"\x44\x02\x12\x34tokn" + coap.encode_body(outer.options, outer.payload)
+        real = encode_datagram(CON, 0x1234, first_message())
         transport, stranger = kiosk.udp(), kiosk.udp()
         await stranger.open()
         async with Connection(transport) as connection:
-            session = await first_visit(connection, alice)
-            for _ in range(40):
-                for each in garbage(real):
-                    await stranger.send(each)
-                    await transport.send(each)
-                assert await listed(session) == ["open"]
-            session = await first_visit(connection, alice)
+            for _ in range(10):
+                session = await first_visit(connection, alice)
+                for _ in range(5):
+                    for each in senseless():
+                        await stranger.send(each)
+                        await transport.send(each)
+                    for each in hostile(real):
+                        await stranger.send(each)
+                    assert await listed(session) == ["open"]
             assert await invoke(session, "open", seconds=1) == [DONE, 1]
         await stranger.close()
 
@@ -225,17 +231,17 @@ def test_a_flood_of_first_messages_lets_alice_through_and_wears_no_flash(tmp_pat
         alice = kiosk.visitor("alice", ALICES)
         async with over_udp(kiosk) as connection:
             await listed(await first_visit(connection, alice))
-        async with flood(kiosk, ports=40) as answered:
+        async with flood(kiosk) as answered:
             before = stored(kiosk.board)
-            while len(answered) < 200:
+            while len(answered) < 100:
                 await asyncio.sleep(0.01)
             assert stored(kiosk.board) == before
             async with over_udp(kiosk) as connection:
-                session = await patient_visit(connection, alice, kiosk.credential)
-                assert await listed(session) == ["open"]
+                session = await persistent_visit(connection, alice, kiosk.credential)
+                count = len(answered)
+                while len(answered) < count + 50:  # whatever comes, she is in
+                    assert await listed(session) == ["open"]
                 assert await invoke(session, "open", seconds=1) == [DONE, 1]
-        async with over_udp(kiosk) as connection:
-            assert (await describe(connection)).state == "commissioned"
 
     run(story, tmp_path)
 
@@ -245,47 +251,53 @@ def stored(board):
     return {file.name: file.read_bytes() for file in (board.storage / "data").iterdir()}
 
 
-@contextlib.asynccontextmanager
-async def flood(kiosk, ports):
-    """message_1 after message_1 from many ports, as fast as the kiosk answers; the list of its answers."""
-    initiator = Initiator(HostSuite(), 2, [2], None, None, None, b"\x0e")
-    message_1 = coap.request(coap.POST, "/.well-known/edhoc", b"\xf5" + initiator.message_1(), coap.CONTENT_CID_EDHOC)
-    answered = []
-    sockets = [attacker() for _ in range(ports)]
-    tasks = [asyncio.create_task(attack(each, kiosk.address, message_1, answered)) for each in sockets]
-    try:
-        yield answered
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for each in sockets:
-            each.close()
-
-
-def attacker():
-    plug = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    plug.setblocking(False)
-    plug.bind((HOST, 0))
-    return plug
-
-
-async def patient_visit(connection, holder, credential):
-    for attempt in range(100):
+async def persistent_visit(connection, holder, credential):
+    """A session for somebody who tries again until they are in: on UDP strangers may push out a handshake under way."""
+    while True:
         try:
             session = await next_visit(connection, holder, credential)
             await listed(session)
-            print("ATTEMPTS", attempt + 1)
             return session
-        except Refused as e:
-            print("refused", e)
+        except Refused as refused:
+            assert refused.detail == "edhoc-unexpected"
 
 
-async def attack(plug, address, message_1, answered):
+@contextlib.asynccontextmanager
+async def flood(kiosk, ports=40, at_once=4):
+    """message_1 upon message_1 from ever other ports, `at_once` on their way at any time; the list of the answers."""
+    answered = []
+    with contextlib.ExitStack() as opened:
+        plugs = [opened.enter_context(plug()) for _ in range(ports)]
+        tasks = [asyncio.create_task(attack(plugs[n::at_once], kiosk.address, answered)) for n in range(at_once)]
+        try:
+            yield answered
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def plug():
+    """A socket on a port of its own."""
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    made.setblocking(False)
+    made.bind((HOST, 0))
+    return made
+
+
+async def attack(plugs, address, answered):
+    """Send message_1 from one port after another, each when the one before was answered."""
     loop = asyncio.get_running_loop()
-    for number in range(1, 10000):
-        datagram = encode_datagram(NON, number, message_1)
-        await loop.sock_sendto(plug, datagram, address)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1):
-                answered.append(await loop.sock_recv(plug, 2048))
+    message_1 = first_message()
+    for number in range(1 << 16):
+        source = plugs[number % len(plugs)]
+        await loop.sock_sendto(source, encode_datagram(NON, number, message_1), address)
+        answered.append(await loop.sock_recv(source, 2048))
+
+
+def first_message():
+    """A request with a proper message_1, whoever sends it."""
+    message_1 = Initiator(HostSuite(), 2, [2], None, None, None, b"\x0e").message_1()
+    request = coap.request(coap.POST, "/.well-known/edhoc", b"\xf5" + message_1, coap.CONTENT_CID_EDHOC)
+    request.token = b"token"
+    return request

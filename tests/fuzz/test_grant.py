@@ -19,10 +19,11 @@ class Signer:
     public = bytes(64)
 
     def sign(self, message):
-        return hashlib.sha512(message).digest()
+        r_s = hashlib.sha512(message).digest()
+        return r_s[:32] + b"\0" + r_s[33:]  # s is in the lower half, where cose would put it
 
     def verify(self, public, message, signature):
-        return hashlib.sha512(message).digest() == signature
+        return self.sign(message) == signature
 
 
 signer = Signer()

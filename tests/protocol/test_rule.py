@@ -218,6 +218,9 @@ def test_a_refusal_says_what_would_have_to_change():
 def test_windows_in_words():
     for days, text in ((127, "Mon-Sun"), (0b0010101, "Mon Wed Fri"), (0b1000011, "Mon-Tue Sun"), (1 << 5, "Sat")):
         assert rule.window_text([days, 5, 1439]) == text + " 00:05-23:59"
+        assert rule.window_text([days, 0, 0]) == text
+        assert rule.window_text([days, 5, 5]) == text + " 00:05-00:05"
+        assert rule.window_text([days, 0, 1]) == text + " 00:00-00:01"
 
 
 def test_a_life_has_a_beginning_and_an_end():

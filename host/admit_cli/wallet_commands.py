@@ -1,0 +1,58 @@
+"""`admit wallet new`, `admit wallet accept`: a user on a machine of their own, with no site folder."""
+
+import os
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import rich_click as click
+
+from admit import forms, invitation, keyfiles, wallet
+from admit.site import system_timezone, user_config
+from admit.wallet import Wallet
+from admit_cli.command import Call, command
+from admit_cli.output import say
+from admit_cli.words import access_fields
+
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@command()
+@click.argument("folder", type=_FOLDER)
+def new(call: Call, folder):
+    """Make your keys, in a new wallet in FOLDER. They stay there; only public.pem travels.
+
+    \b
+    admit wallet new ~/.admit/wallet
+    """
+    made = wallet.create(folder)
+    public = folder / "public.pem"
+    fields = {"wallet": str(folder), "public": str(public), "fingerprint": keyfiles.fingerprint(made.publics[0])}
+    call.out.fields("wallet", fields)
+    say(f"Send {public} to an admin: admit user add NAME --key public.pem, then admit grant NAME … --output FILE")
+
+
+@command()
+@click.argument("folder", type=_FOLDER)
+@click.argument("file", type=_FILE)
+def accept(call: Call, folder, file):
+    """Take the invitation FILE, which admit grant --output wrote, into the wallet in FOLDER.
+
+    \b
+    admit wallet accept ~/.admit/wallet bob.admit
+
+    The first one says which site the wallet trusts, so take it from somebody whom you believe, or compare the site's id.
+    """
+    zone = _zone()
+    owner = Wallet(folder)
+    anchor, data = invitation.decode(keyfiles.read_file(file))
+    given = owner.accept(anchor, data)
+    fields = access_fields(given.subject, given.audience, given.rules, (given.not_before, given.expires), zone)
+    fields = {"site": anchor.name, "site_id": anchor.site_id.hex(), "grant": given.id.hex()} | fields
+    call.out.fields("accepted", fields, ["site", "site_id", "on", "allows", "from", "until"])
+    say(f"To use it: export ADMIT_WALLET={folder}")
+
+
+def _zone() -> ZoneInfo:
+    """The zone in which a user without a site reads dates."""
+    return forms.parse_zone(os.environ.get("ADMIT_TZ") or user_config().get("tz") or system_timezone())
