@@ -11,26 +11,33 @@ class PowerCut(Exception):
 
 
 class Memory:
-    """A storage or key store. `cut_after`: how many more changes happen before the power goes; `full` refuses all."""
+    """A storage or key store. `cut_after`: how many more changes happen before the power goes; `full` refuses all;
+    `damaged`: names whose checksum fails until they are written anew.
+    """
 
     def __init__(self):
         self.files = {}
         self.changes = 0
         self.cut_after = None
         self.full = False
+        self.damaged = []
 
     def read(self, name):
+        if name in self.damaged:
+            raise StorageError("storage-corrupt", name)
         value = self.files.get(name)
         return value if not isinstance(value, list) else None
 
     def write(self, name, data):
         self._change()
         self.files[name] = bytes(data)
+        self._mend(name)
 
     def remove(self, name):
         if name in self.files:
             self._change()
             del self.files[name]
+            self._mend(name)
 
     def names(self):
         return sorted(self.files)
@@ -45,6 +52,10 @@ class Memory:
     def erase(self):
         self._change()
         self.files = {}
+
+    def _mend(self, name):
+        if name in self.damaged:
+            self.damaged.remove(name)
 
     def _change(self):
         if self.full:

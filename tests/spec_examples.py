@@ -12,6 +12,7 @@ from pathlib import Path
 
 import ecdsa
 
+from admit import invitation
 from admit.suite import HostPrivateKey, HostSuite
 from admit.virtual import frames
 from admit_protocol import (
@@ -117,6 +118,7 @@ def documents():
         "grant-claims": cose.parse_sign1(GRANT).payload,
         "grant": GRANT,
         "grant-kid": grant.kid_of(GRANT),
+        "invitation": invitation.encode(ANCHOR, GRANT),
         "bundle": BUNDLE,
         "record-0": first,
         "record-1": second,
@@ -152,7 +154,7 @@ def handshake():
     found["message-3"] = initiator.message_3()
     secret, salt = initiator.oscore()
     context = oscore.Context(suite, secret, salt, initiator.c_r, initiator.c_i)
-    outer, reference = context.protect_request(coap.request(coap.POST, "/r/open", invocation(), coap.CONTENT_CBOR))
+    outer, reference = context.protect_request(coap.request(coap.POST, "/r/open", call_to_open(), coap.CONTENT_CBOR))
     asked = carry(
         found, "flight-3", client, server, with_token(oscore.combine(found["message-3"], outer), 2), server.confirmed
     )
@@ -182,7 +184,7 @@ def carry(found, name, sender, receiver, message, before=None):
     return receiver.receive(found[name], 0)[0]
 
 
-def invocation():
+def call_to_open():
     return cbor.encode({1: INVOCATION_ID, 2: {"seconds": 5}})
 
 
@@ -222,8 +224,8 @@ def bodies():
     found["login"] = alice.request(coap.POST, "/login").payload
     found["routines"] = alice.request(coap.GET, "/r").payload
     found["routine"] = alice.request(coap.GET, "/r/open").payload
-    found["invocation"] = invocation()
-    found["outcome"] = alice.request(coap.POST, "/r/open", invocation()).payload
+    found["invocation"] = call_to_open()
+    found["outcome"] = alice.request(coap.POST, "/r/open", call_to_open()).payload
     found["denial"] = alice.request(coap.POST, "/r/open", cbor.encode({1: bytes(8), 2: {"seconds": 20}})).payload
     admin = visitor(rig, ADMINS_GRANT)
     assert admin.request(coap.POST, "/bundle", BUNDLE).code == coap.CHANGED

@@ -11,6 +11,7 @@ from functools import cache
 import pytest
 
 import spec_examples
+from admit import invitation
 from admit.suite import HostSuite
 from admit_protocol import (
     anchor,
@@ -26,6 +27,7 @@ from admit_protocol import (
     gatt,
     grant,
     journal,
+    journal_reader,
     linkformat,
     problem,
     rule,
@@ -111,7 +113,8 @@ def test_every_condition_has_its_row():
 
 
 @pytest.mark.parametrize(
-    ("title", "names"), [("Kinds", journal.KINDS), ("Outcomes", journal.OUTCOMES), ("Extras", journal.EXTRAS)]
+    ("title", "names"),
+    [("Kinds", journal_reader.KINDS), ("Outcomes", journal_reader.OUTCOMES), ("Extras", journal_reader.EXTRAS)],
 )
 def test_every_number_of_the_journal_has_its_row(title, names):
     assert numbered(title) == names
@@ -196,12 +199,12 @@ def read_bundle(data):
 
 
 def read_signed_head(data):
-    journal.verify([made()["record-0"], made()["record-1"]], data, DEVICE.public, DEVICE_ID, SUITE)
+    journal_reader.verify([made()["record-0"], made()["record-1"]], data, DEVICE.public, DEVICE_ID, SUITE)
 
 
 def read_journal(data):
     page = cbor.decode(data)
-    records = journal.verify(page[3], page[4], DEVICE.public, DEVICE_ID, SUITE, (page[1], page[2]))
+    records = journal_reader.verify(page[3], page[4], DEVICE.public, DEVICE_ID, SUITE, (page[1], page[2]))
     return [each.seq for each in records] == list(range(2, 8))
 
 
@@ -238,9 +241,10 @@ READ = {
     "grant-claims": is_map,
     "grant": read_grant,
     "grant-kid": lambda data: data == grant.parse(made()["grant"]).kid,
+    "invitation": lambda data: read_grant(invitation.decode(data)[1]),
     "bundle": read_bundle,
-    "record-0": lambda data: journal.parse_record(data).seq == 0,
-    "record-1": lambda data: journal.parse_record(data).who == grant.kid_of(GRANT),
+    "record-0": lambda data: journal_reader.parse_record(data).seq == 0,
+    "record-1": lambda data: journal_reader.parse_record(data).who == grant.kid_of(GRANT),
     "first-head": lambda data: data == journal.first_head(DEVICE.public),
     "signed-head": read_signed_head,
     "message-1": lambda data: edhoc.parse_message_1(data)[0] == 2,
@@ -306,7 +310,7 @@ def test_every_test_that_threats_names_exists():
 @cache
 def names_of_tests(file):
     path = ROOT / "tests" / file
-    return re.findall(r"^def (test_\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE) if path.is_file() else []
+    return re.findall(r"^ *def (test_\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE) if path.is_file() else []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

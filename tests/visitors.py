@@ -66,15 +66,19 @@ def grant_of(name, rules=ALL):
     return _grants[kind]
 
 
+def id_of(data):
+    """The id by which a grant is revoked."""
+    return grant.parse(data).id
+
+
 def new_kiosk(**options):
     """A commissioned kiosk-1, whose gate is shut."""
     gate.shut, gate.runs = True, 0
     return Rig(ROUTINES, SITE, **options)
 
 
-def revocation(epoch, *grants):
-    """A bundle for kiosk-1 that takes these grants back."""
-    ids = [grant.parse(data).id for data in grants]
+def revocation(epoch, ids):
+    """A bundle for kiosk-1 that takes the grants with these ids back."""
     return bundle.issue(SITE.key, SITE.anchor.site_id, "kiosk-1", epoch, ids, WEDNESDAY)
 
 

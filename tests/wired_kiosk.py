@@ -65,11 +65,12 @@ class WiredKiosk:
         """What the authority does for the kiosk's key."""
         return self.site.vouch(NAME, public)
 
-    async def commission(self, admin, steps=None):
-        """What a technician does over the cable, proof included; the kiosk's health."""
+    async def commission(self, admin):
+        """What a technician does over the cable, proof included; (the kiosk's health, the steps that it took)."""
+        steps = []
         async with Connection(self.cable()) as line:
-            self.credential, health = await commission(line, admin, NAME, self.vouch, (steps or []).append)
-        return health
+            self.credential, health = await commission(line, admin, NAME, self.vouch, steps.append)
+        return health, steps
 
     async def install(self):
         """The same without the proof: a kiosk with test identities need not speak method 2."""

@@ -5,7 +5,7 @@ grant speaks for whom, and keeps verified grants so that a repeat visit costs no
 """
 
 from admit_protocol import bundle, grant, rule
-from admit_protocol.errors import Replayed, Untrusted
+from admit_protocol.errors import Replayed, StorageError, Untrusted
 
 MAX_GRANTS = 32
 _GRANT = "grant-"
@@ -26,7 +26,7 @@ class Access:
 
     def find(self, kid):
         """The verified grant that `kid` (8 bytes) names, or None."""
-        data = self._storage.read(_name(kid))
+        data = self._kept(_name(kid))
         return grant.parse(data) if data else None
 
     def verify(self, data):
@@ -44,12 +44,21 @@ class Access:
         There is no list of them beside the files themselves, so a power cut cannot make the two disagree.
         """
         name = _name(verified.kid)
-        if self._storage.read(name) is not None:
+        if self._kept(name) is not None:
             return
         kept = [each for each in self._storage.names() if each.startswith(_GRANT)]
         if len(kept) >= MAX_GRANTS:
             self._storage.remove(kept[self._suite.random(1)[0] % len(kept)])
         self._storage.write(name, verified.data)
+
+    def _kept(self, name):
+        """A damaged grant counts as none: its holder is asked for it, and what they bring is written over it."""
+        try:
+            return self._storage.read(name)
+        except StorageError as error:
+            if error.reason != "storage-corrupt":
+                raise
+            return None
 
     def decide_standing(self, subject):
         """Whether this subject's grant counts here and now, whatever it allows: a rule.Decision."""

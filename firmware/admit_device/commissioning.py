@@ -53,8 +53,7 @@ class Commissioning:
         anchor = cbor.expect(body.get(ANCHOR), bytes, "commissioning-anchor")
         now = cbor.expect(body.get(NOW), int, "commissioning-time")
         self._identity.commission(credential, anchor)
-        if was == FACTORY:
-            if self._clock_port.now() is None:
-                self._clock_port.set(now)
-            self._joined()
+        if was == FACTORY and self._clock_port.now() is None:
+            self._clock_port.set(now)
+        self._joined()
         return response(CHANGED)

@@ -61,7 +61,7 @@ class Device:
         self._listeners = [self._listener(server) for server in ports.links]
         if self.identity.state == COMMISSIONED:
             self._open_site()
-            self.journal.record(records.BOOT, None, "", records.DONE, {records.COUNT: self.boots})
+            guarded(lambda: self.journal.record(records.BOOT, None, "", records.DONE, {records.COUNT: self.boots}))
 
     @property
     def name(self):
@@ -112,16 +112,18 @@ class Device:
             self._suite, self.clock, profile, identity, access, self.preparation, self.journal, self._ended
         )
         self.login = Login(self.clock, self._record_login, self._show_state)
-        self._exchange.sessions = self.sessions
         routines = RoutineResource(self._routines, self._outputs, self.kiosk, storage, access, self.journal)
         site = SiteResources(identity, access, self.login, self.journal, self.sessions, self._health)
         self._resources.open_site(access, self.journal, self.login, routines, site)
+        self._exchange.sessions = self.sessions
 
     def _joined(self):
-        """The device has just been commissioned."""
-        self.clock.raise_floor(self.identity.credential.issued_at)
-        self._open_site()
-        self.journal.record(records.COMMISSIONED, None, self.identity.device_id, records.DONE)
+        """The device has been commissioned; or again has, and what storage refused the last time is done now."""
+        if self._exchange.sessions is None:
+            self.clock.raise_floor(self.identity.credential.issued_at)
+            self._open_site()
+        if not self.journal.count:
+            self.journal.record(records.COMMISSIONED, None, self.identity.device_id, records.DONE)
         for server in self._ports.links:
             server.advertise(self.name)
         self._show_state()
@@ -199,8 +201,10 @@ def guarded(step):
 
 
 def _count_boot(storage):
-    """How many times the device has started, this time included. Stored before anything relies on it."""
+    """How many times the device has started, this time included. Stored before anything relies on it, if it can be:
+    a device whose storage refuses starts all the same, and tells its visitors why it serves them nothing.
+    """
     stored = storage.read("boots")
     boots = (cbor.decode(stored) if stored else 0) + 1
-    storage.write("boots", cbor.encode(boots))
+    guarded(lambda: storage.write("boots", cbor.encode(boots)))
     return boots

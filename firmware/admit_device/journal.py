@@ -22,7 +22,7 @@ class Journal:
         for data in self._segments.current():
             self._follow(data)
         self._failures = 0
-        self._failures_since_ms = clock.monotonic_ms()
+        self._failures_due_ms = 0
         self._denial, self._denied_ms, self._repeated = None, 0, 0
 
     def record(self, kind, who, what, outcome, extra=None):
@@ -60,24 +60,26 @@ class Journal:
         self._failures += 1
 
     def flush_failures(self):
-        """Once an hour, one record says how many handshakes failed, if any did."""
+        """Say in one record how many handshakes failed, if any did, and then nothing more of it for an hour."""
         now_ms = self._clock.monotonic_ms()
-        if now_ms - self._failures_since_ms < _FAILURES_EVERY_MS:
-            return
-        self._failures_since_ms = now_ms
-        if self._failures:
+        if self._failures and now_ms >= self._failures_due_ms:
+            self._failures_due_ms = now_ms + _FAILURES_EVERY_MS
             self.record(journal.HANDSHAKES_FAILED, None, "", journal.DENIED, {journal.COUNT: self._failures})
             self._failures = 0
 
-    def page(self, start, most):
-        """(first sequence number, head before it, [record bytes]) of at most `most` records from `start` on."""
+    def page(self, start, most_bytes):
+        """(first sequence number, head before it, [record bytes]): from `start` on, one or as many as fit."""
         older = self._segments.older()
         (first, head), records = older or (self._segments.header, [])
         records = records + self._segments.current()
         skip = min(max(start - first, 0), len(records))
         for data in records[:skip]:
             head = journal.chain(head, data)
-        return first + skip, head, records[skip : skip + most]
+        end = skip
+        while end < len(records) and (end == skip or len(records[end]) <= most_bytes):
+            most_bytes -= len(records[end])
+            end += 1
+        return first + skip, head, records[skip:end]
 
     def signed_head(self, identity):
         """The head over everything so far, signed with the device key (COSE_Sign1)."""

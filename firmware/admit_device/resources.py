@@ -27,7 +27,7 @@ GRANTED = "granted"  # a grant that counts on this device now
 RULED = "ruled"  # a rule of the grant must name it
 
 MAX_PATH = 80  # characters: what is longer names nothing here, and would only fill the journal
-JOURNAL_PAGE = 32  # records: 32 of 90 bytes stay below the 4 KiB of one CBOR message
+JOURNAL_PAGE = 3500  # bytes of records: with their lengths and the signed head below the 4 KiB of one CBOR message
 
 # Bodies: see docs/SPEC.md, "Resources".
 FIRST, HEAD_BEFORE, RECORDS, SIGNED_HEAD = 1, 2, 3, 4

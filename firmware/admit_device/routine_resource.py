@@ -46,8 +46,10 @@ class RoutineResource:
         return response(CONTENT, cbor.encode(body), CONTENT_CBOR)
 
     def arguments(self, request):
-        """The arguments of an invocation, for the decision. Raises Malformed."""
-        return parse_invocation(request.payload)[1]
+        """The arguments of an invocation, for the decision; not checked yet. Raises Malformed."""
+        given = parse_invocation(request.payload)[1]
+        routine = self._routines.get(request.name)
+        return routine.with_defaults(given) if routine else given
 
     def invoke(self, request):
         """POST /r/<name>: run it, at most once for its id. Returns a response, or a coroutine that returns one."""

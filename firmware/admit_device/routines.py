@@ -96,6 +96,12 @@ class Routine:
                 raise Malformed("routine-argument", "no parameter is named " + str(name))
         return {name: self._argument(name, kind, given) for name, kind in self.parameters.items()}
 
+    def with_defaults(self, given):
+        """`given`, unchecked, and the defaults of what it leaves out: what a rule's bounds are about."""
+        filled = {name: kind.default for name, kind in self.parameters.items() if kind.default is not _REQUIRED}
+        filled.update(given)
+        return filled
+
     def _argument(self, name, kind, given):
         if name not in given and kind.default is not _REQUIRED:
             return kind.default

@@ -1,7 +1,7 @@
 """What is carried between a device and the site's registry: policy in, journal out."""
 
 from admit.client import Session
-from admit_protocol import bundle, cbor, coap, journal
+from admit_protocol import bundle, cbor, coap, journal_reader
 from admit_protocol.errors import Malformed
 
 # GET /journal
@@ -23,7 +23,7 @@ async def fetch_journal(session: Session, start: int) -> tuple[int, bytes, list[
     page = await _page(session, start)
     first, head_before, records, signed = page
     for _ in range(MAX_PAGES):
-        if first + len(records) >= journal.parse_head(signed).count:
+        if first + len(records) >= journal_reader.parse_head(signed).count:
             return first, head_before, records, signed
         number, _, more, signed = await _page(session, first + len(records))
         if number != first + len(records) or not more:

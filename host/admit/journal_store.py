@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from admit.registry import Registry
 from admit.registry_models import HeadRow, RecordRow
 from admit.suite import HostSuite
-from admit_protocol import journal
+from admit_protocol import journal, journal_reader
 from admit_protocol.errors import Unverified
 
 
@@ -19,7 +19,7 @@ from admit_protocol.errors import Unverified
 class Collected:
     """What a collection brought: `new` records; `gap` is (first, last) number of those that the device had dropped."""
 
-    new: list[journal.Record]
+    new: list[journal_reader.Record]
     gap: tuple[int, int] | None
 
 
@@ -36,13 +36,13 @@ def collect(
 ) -> Collected:
     """Verify `records`, which begin after `start` = (number, head) as the device gave it, and keep what is new.
 
-    Raises what journal.verify does, and Unverified journal-rolled-back (the device knows less than it did before) or
-    journal-rewritten (it tells the past otherwise).
+    Raises what journal_reader.verify does, and Unverified journal-rolled-back (the device knows less than it did
+    before) or journal-rewritten (it tells the past otherwise).
     """
     device = registry.device(device_id)
-    parsed = journal.verify(records, signed_head, device.public, device_id, HostSuite(), start)
+    parsed = journal_reader.verify(records, signed_head, device.public, device_id, HostSuite(), start)
     count, head = position(registry, device_id)
-    end = journal.parse_head(signed_head)
+    end = journal_reader.parse_head(signed_head)
     if end.count < count:
         raise Unverified("journal-rolled-back", f"{count} records were seen before, now there are {end.count}")
     if start[0] <= count and _head_at(start, records, count) != head:
@@ -58,20 +58,21 @@ def collect(
     return Collected(fresh, (count, start[0] - 1) if start[0] > count else None)
 
 
-def verify_stored(registry: Registry, device_id: str) -> list[journal.Record]:
+def verify_stored(registry: Registry, device_id: str) -> list[journal_reader.Record]:
     """Every stored record, verified anew against the heads seen, from the first to the last.
 
     Raises Unverified or Malformed if the registry itself was tampered with.
     """
     device = registry.device(device_id)
     stored = {row.seq: row.data for row in registry.records(device_id)}
-    records: list[journal.Record] = []
+    records: list[journal_reader.Record] = []
     count, head = 0, journal.first_head(device.public)
     for seen in registry.heads(device_id):
         if seen.first < count or (seen.first == count and seen.base != head):
             raise Unverified("journal-altered", f"the heads stored of {device_id} do not follow each other")
         part = [stored.pop(seq) for seq in range(seen.first, seen.count) if seq in stored]
-        records += journal.verify(part, seen.signed, device.public, device_id, HostSuite(), (seen.first, seen.base))
+        start = (seen.first, seen.base)
+        records += journal_reader.verify(part, seen.signed, device.public, device_id, HostSuite(), start)
         count, head = seen.count, seen.head
     if stored:
         raise Unverified("journal-beyond-head", f"{len(stored)} records stored of {device_id} are under no head")

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from admit import forms
-from admit_protocol import grant, journal
+from admit_protocol import grant, journal, journal_reader
 
 
 def utc(unix: int | None) -> str | None:
@@ -42,10 +42,10 @@ def grant_state(given: grant.Grant, now: int, revoked: set[str]) -> str:
     return "not yet" if given.not_before is not None and given.not_before > now else "counts"
 
 
-def journal_fields(record: journal.Record, holder: str | None, zone: ZoneInfo) -> dict:
+def journal_fields(record: journal_reader.Record, holder: str | None, zone: ZoneInfo) -> dict:
     """One record of a device's journal, as people and programs read it."""
-    extra = {journal.EXTRAS.get(key, str(key)): value for key, value in record.extra.items()}
-    kind = journal.KINDS.get(record.kind, str(record.kind))
+    extra = {journal_reader.EXTRAS.get(key, str(key)): value for key, value in record.extra.items()}
+    kind = journal_reader.KINDS.get(record.kind, str(record.kind))
     return {
         "no": record.seq,
         "time": None if record.time is None else forms.moment_text(record.time, zone),
@@ -54,7 +54,7 @@ def journal_fields(record: journal.Record, holder: str | None, zone: ZoneInfo) -
         "kid": record.who.hex() if record.who else None,
         "kind": kind,
         "what": record.what if record.kind == journal.DECISION else f"{kind} {record.what}".strip(),
-        "outcome": journal.OUTCOMES.get(record.outcome, str(record.outcome)),
+        "outcome": journal_reader.OUTCOMES.get(record.outcome, str(record.outcome)),
         "why": ", ".join(f"{name} {value}" if name != "reason" else str(value) for name, value in extra.items())
         or None,
         "extra": extra,

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from admit import admin, keyfiles
+from admit import admin, invitation, keyfiles
 from admit.site import Site
 from admit.suite import HostSuite
 from admit_protocol import bundle, rule
@@ -179,9 +179,10 @@ def test_a_grant_for_a_device_that_is_not_there_yet_is_made_with_a_warning(site,
     assert granted(site).audience == ("kiosk-*",)
 
 
-def test_a_grant_is_written_out_for_who_is_elsewhere(tmp_path, site, run, alice):
-    run("grant", "alice", "open", "--on", "*", "--output", str(tmp_path / "alice.cwt"))
-    assert (tmp_path / "alice.cwt").read_bytes() == granted(site).data
+def test_a_grant_is_written_out_with_the_anchor_for_who_is_elsewhere(tmp_path, site, run, alice):
+    run("grant", "alice", "open", "--on", "*", "--output", str(tmp_path / "alice.admit"))
+    anchor, given = invitation.decode((tmp_path / "alice.admit").read_bytes())
+    assert (anchor.site_id, given) == (site.anchor.site_id, granted(site).data)
 
 
 def test_a_dry_run_grants_nothing_and_needs_no_passphrase(site, run, alice, passphrase_file):

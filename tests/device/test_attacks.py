@@ -7,7 +7,7 @@ device out, or keeps others away from it, is in test_attacks_wear.py.
 import asyncio
 
 from admit_device.routines import output, routine
-from admit_protocol import aif, block, bundle, cbor, coap, cose, edhoc, grant, journal, oscore, problem
+from admit_protocol import aif, block, bundle, cbor, coap, cose, edhoc, grant, journal_reader, oscore, problem
 from admit_protocol.suite import Suite
 from memory_ports import WEDNESDAY, Dice
 from rig import Phone, Rig, Site
@@ -641,6 +641,6 @@ def test_a_stranger_cannot_tell_a_resource_from_none_nor_a_grant_from_none():
         garbled = coap.Message(coap.POST, b"", ((coap.OSCORE, bytes((9, 0, kid))),), bytes(20))
         response = stranger.send(garbled)
         assert response.payload == b"" and response.code in (coap.UNAUTHORIZED, coap.BAD_REQUEST)
-    assert [each.who for each in map(journal.parse_record, rig.device.journal.page(0, 4000)[2])][1:] == [
+    assert [each.who for each in map(journal_reader.parse_record, rig.device.journal.page(0, 4000)[2])][1:] == [
         grant.kid_of(ALICES)
     ] * 2

@@ -1,7 +1,7 @@
 """The device from end to end: commissioned over its cable, visited over its radio, asked what its rules allow."""
 
 from admit_device.routines import Integer, output, routine
-from admit_protocol import aif, bundle, cbor, coap, credential, edhoc, journal, problem
+from admit_protocol import aif, bundle, cbor, coap, credential, edhoc, journal, journal_reader, problem
 from admit_protocol.suite import Suite
 from memory_ports import WEDNESDAY, Dice
 from rig import Phone, Rig, Site
@@ -218,8 +218,8 @@ def test_the_journal_tells_all_of_it_and_holds():
     invoke(phone, "calibrate", b"22222222")
     body = cbor.decode(phone.request(coap.GET, "/journal").payload)
     device = credential.parse(rig.credential)
-    records = journal.verify(body[3], body[4], device.public, "kiosk-1", SITE.suite)
-    told = [(journal.KINDS[each.kind], each.what, journal.OUTCOMES[each.outcome]) for each in records]
+    records = journal_reader.verify(body[3], body[4], device.public, "kiosk-1", SITE.suite)
+    told = [(journal_reader.KINDS[each.kind], each.what, journal_reader.OUTCOMES[each.outcome]) for each in records]
     assert told == [
         ("commissioned", "kiosk-1", "done"),
         ("decision", "POST /r/open", "allowed"),
@@ -276,3 +276,11 @@ def test_whoever_goes_on_using_the_kiosk_stays_logged_in():
     assert rig.outputs.get("status") == "logged in"
     rig.pass_s(121)
     assert rig.outputs.get("status") == "ready"
+
+
+def test_bounds_of_a_rule_hold_for_defaults_too():
+    for most, allowed in ((5, True), (4, False)):
+        rig = Rig(NAMES, SITE)
+        phone = visit(rig, SITE.grant(ALICE.public, [("/r/open", 2, {3: {"seconds": [None, most]}})]))
+        assert (invoke(phone, "open").code == coap.CHANGED) == allowed
+        assert invoke(phone, "open", b"22222222", seconds=6).code == coap.FORBIDDEN

@@ -10,7 +10,7 @@ import pytest
 
 from admit import admin, journal_store
 from admit.collect import deliver_bundle, fetch_journal
-from admit_protocol import cbor, coap, journal
+from admit_protocol import cbor, coap, journal_reader
 from admit_protocol.errors import Denied
 from kiosks import authority, kiosk, visiting
 
@@ -56,7 +56,7 @@ async def read_journal(site, radio):
         first, head, records, signed = await fetch_journal(session, start[0])
     told = journal_store.collect(site.registry, "kiosk-1", (first, head), records, signed, int(time.time()))
     assert told.gap is None
-    lines = [(journal.KINDS[each.kind], each.what, journal.OUTCOMES[each.outcome]) for each in told.new]
+    lines = [(journal_reader.KINDS[each.kind], each.what, journal_reader.OUTCOMES[each.outcome]) for each in told.new]
     assert lines[0] == ("commissioned", "kiosk-1", "done")
     assert lines.count(("decision", "POST /r/open", "allowed")) == 2
     assert lines.count(("decision", "POST /r/open", "denied")) == 1

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from admit_protocol import cbor, journal
+from admit_protocol import cbor, journal, journal_reader
 from admit_protocol.errors import AdmitError
 from fuzz.test_grant import Signer
 
@@ -29,7 +29,7 @@ def write(some_entries):
 
 
 def verify(records, signed):
-    return journal.verify(records, signed, DEVICE, "kiosk-1", suite)
+    return journal_reader.verify(records, signed, DEVICE, "kiosk-1", suite)
 
 
 @SETTINGS
@@ -84,7 +84,7 @@ def change(records, random, how):
 @given(st.binary(max_size=60))
 def test_any_bytes_as_record(data):
     try:
-        record = journal.parse_record(data)
+        record = journal_reader.parse_record(data)
     except AdmitError as error:
         assert error.reason.startswith(("journal-record", "cbor-"))
     else:
@@ -96,4 +96,4 @@ def test_any_bytes_as_record(data):
 def test_any_bytes_as_head(data, framed):
     signed = cbor.encode(cbor.Tag(18, [b"\xa1\x01\x26", {}, data, bytes(64)])) if framed else data
     with pytest.raises(AdmitError):
-        journal.verify([], signed, DEVICE, "kiosk-1", suite)
+        journal_reader.verify([], signed, DEVICE, "kiosk-1", suite)

@@ -1,6 +1,6 @@
 """The journal: whatever is changed, taken out, moved or cut off shows, with its own reason."""
 
-from admit_protocol import cbor, cose, journal
+from admit_protocol import cbor, cose, journal, journal_reader
 from admit_protocol.errors import AdmitError, Malformed, Unverified
 from admit_protocol.kdf import sha256
 from admit_protocol.suite import Suite
@@ -48,7 +48,7 @@ SIGNED = sign(RECORDS)
 
 
 def verify(records, signed=SIGNED, device_id="kiosk-1", start=None):
-    return journal.verify(records, signed, device.public, device_id, suite, start)
+    return journal_reader.verify(records, signed, device.public, device_id, suite, start)
 
 
 def test_a_whole_journal_is_believed():
@@ -139,7 +139,7 @@ def test_another_devices_head():
 
 
 def test_a_head_that_was_signed_as_something_else():
-    payload = journal.parse_head(SIGNED).sign1.payload
+    payload = journal_reader.parse_head(SIGNED).sign1.payload
     for label in (cose.BUNDLE, cose.RELEASE, cose.GRANT, b""):
         with raises(Unverified, "cose-signature"):
             verify(RECORDS, cose.sign1(device, payload, label))
@@ -173,10 +173,10 @@ def test_what_is_not_a_record_does_not_parse():
         (6, None),
     ):
         with raises(Malformed, "journal-record"):
-            journal.parse_record(cbor.encode(good[:at] + [value] + good[at + 1 :]))
+            journal_reader.parse_record(cbor.encode(good[:at] + [value] + good[at + 1 :]))
     for value in (good[:6], good + [0], {}, 1):
         with raises(Malformed, "journal-record"):
-            journal.parse_record(cbor.encode(value))
+            journal_reader.parse_record(cbor.encode(value))
 
 
 def test_what_is_not_a_head_does_not_parse():
@@ -184,12 +184,12 @@ def test_what_is_not_a_head_does_not_parse():
     for at, value in ((0, b"k"), (1, -1), (1, None), (1, False), (2, bytes(31)), (2, "head"), (3, "now")):
         payload = cbor.encode(good[:at] + [value] + good[at + 1 :])
         with raises(Malformed, "journal-head-shape"):
-            journal.parse_head(cose.sign1(device, payload, cose.JOURNAL_HEAD))
+            journal_reader.parse_head(cose.sign1(device, payload, cose.JOURNAL_HEAD))
     for value in (good[:3], good + [0], {}):
         with raises(Malformed, "journal-head-shape"):
-            journal.parse_head(cose.sign1(device, cbor.encode(value), cose.JOURNAL_HEAD))
+            journal_reader.parse_head(cose.sign1(device, cbor.encode(value), cose.JOURNAL_HEAD))
 
 
 def test_a_record_goes_there_and_back():
     for data in RECORDS:
-        assert journal.encode_record(*journal.parse_record(data)) == data
+        assert journal.encode_record(*journal_reader.parse_record(data)) == data

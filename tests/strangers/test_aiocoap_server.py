@@ -1,8 +1,8 @@
 """Our client against a server of aiocoap, over UDP: bodies in blocks either way, Observe, late answers, OSCORE, EDHOC.
 
 The server is aiocoap's own: its message layer, its site of resources, its OSCORE wrapper, lakers as its Responder.
-aiocoap 0.4.17 does not do what we would expect of it: its EDHOC messages come without Content-Format, and it answers a
-separate message_3 with message_4 whether or not the Initiator wants one.
+Where aiocoap 0.4.17 does not do what we would expect of it: its EDHOC messages come without Content-Format, and it
+answers a separate message_3 with message_4 whether or not the Initiator wants one.
 """
 
 import asyncio
