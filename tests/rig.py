@@ -6,7 +6,7 @@ The phone speaks real bytes: GATT values, EDHOC, OSCORE. Only the radio between 
 import asyncio
 
 from admit_device.device import Device
-from admit_protocol import anchor, cbor, coap, cose, credential, edhoc, grant, oscore
+from admit_protocol import anchor, cbor, coap, cose, credential, edhoc, grant, oscore_client
 from admit_protocol.coap_udp import UdpLayer
 from admit_protocol.edhoc_initiator import Initiator
 from admit_protocol.gatt import GattLayer
@@ -142,7 +142,7 @@ class Phone:
             self.initiator.verify_message_2(edhoc.cwt_credential(self.rig.credential))
             self.message_3 = self.initiator.message_3()
             secret, salt = self.initiator.oscore()
-            self.context = oscore.Context(self.suite, secret, salt, self.initiator.c_r, self.initiator.c_i)
+            self.context = oscore_client.ClientContext(self.suite, secret, salt, self.initiator.c_r, self.initiator.c_i)
         return response
 
     def login(self, by_value=True):
@@ -157,7 +157,7 @@ class Phone:
         options = [(coap.URI_QUERY, query)] if query else ()
         outer, reference = self.context.protect_request(coap.request(method, path, payload, None, options))
         if getattr(self, "message_3", None):
-            outer = oscore.combine(self.message_3, outer)
+            outer = oscore_client.combine(self.message_3, outer)
             self.message_3 = None
         response = self.send(outer)
         if response is None or response.option(coap.OSCORE) is None:

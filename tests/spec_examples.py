@@ -29,6 +29,7 @@ from admit_protocol import (
     journal,
     kdf,
     oscore,
+    oscore_client,
     rule,
     slip,
 )
@@ -153,10 +154,15 @@ def handshake():
     initiator.verify_message_2(device)
     found["message-3"] = initiator.message_3()
     secret, salt = initiator.oscore()
-    context = oscore.Context(suite, secret, salt, initiator.c_r, initiator.c_i)
+    context = oscore_client.ClientContext(suite, secret, salt, initiator.c_r, initiator.c_i)
     outer, reference = context.protect_request(coap.request(coap.POST, "/r/open", call_to_open(), coap.CONTENT_CBOR))
     asked = carry(
-        found, "flight-3", client, server, with_token(oscore.combine(found["message-3"], outer), 2), server.confirmed
+        found,
+        "flight-3",
+        client,
+        server,
+        with_token(oscore_client.combine(found["message-3"], outer), 2),
+        server.confirmed,
     )
     message_3, outer = oscore.split_combined(asked)
     responder.parse_message_3(message_3)

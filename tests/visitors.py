@@ -3,7 +3,7 @@
 import asyncio
 
 from admit_device.routines import Integer, output, routine
-from admit_protocol import block_client, bundle, cbor, coap, grant, oscore, problem
+from admit_protocol import block_client, bundle, cbor, coap, grant, oscore_client, problem
 from admit_protocol.suite import Suite
 from memory_ports import WEDNESDAY, Dice
 from rig import ALL, Phone, Rig, Site
@@ -100,7 +100,7 @@ class Visitor(Phone):
         """The same for a request that is there already."""
         outer, reference = self.context.protect_request(request)
         if self.message_3:
-            outer = oscore.combine(self.message_3, outer)
+            outer = oscore_client.combine(self.message_3, outer)
             self.message_3 = None
         self._references[bytes([self.number, self.tokens + 1])] = reference
         response = self.send(outer)

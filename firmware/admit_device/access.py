@@ -5,11 +5,12 @@ grant speaks for whom, and keeps verified grants so that a repeat visit costs no
 """
 
 from admit_protocol import bundle, grant, rule
+from admit_protocol.const import const
 from admit_protocol.errors import Replayed, StorageError, Untrusted
 
-MAX_GRANTS = 32
-_GRANT = "grant-"
-_POLICY = "policy"
+MAX_GRANTS = const(32)
+_GRANT = const("grant-")
+_POLICY = const("policy")
 
 
 class Access:
@@ -25,8 +26,8 @@ class Access:
         self._load_policy()
 
     def find(self, kid):
-        """The verified grant that `kid` (8 bytes) names, or None."""
-        data = self._kept(_name(kid))
+        """The verified grant that `kid` names, or None; what is not 8 bytes long names none."""
+        data = self._kept(_name(kid)) if len(kid) == grant.KID_LENGTH else None
         return grant.parse(data) if data else None
 
     def verify(self, data):
@@ -84,14 +85,14 @@ class Access:
         fresh = bundle.parse(data)
         anchor = self._identity.anchor
         bundle.verify(fresh, anchor, self._identity.device_id, self._suite)
-        if data == self._storage.read(_POLICY):
-            return False
-        if fresh.epoch <= self.epoch:
-            raise Replayed("bundle-stale", "epoch %d is in force here" % self.epoch)
-        self._storage.write(_POLICY, data)
+        is_new = data != self._storage.read(_POLICY)
+        if is_new:
+            if fresh.epoch <= self.epoch:
+                raise Replayed("bundle-stale", "epoch %d is in force here" % self.epoch)
+            self._storage.write(_POLICY, data)
+            self.epoch, self.revoked = fresh.epoch, tuple(fresh.revoked)  # at once: what comes next may be refused
         self._clock.raise_floor(fresh.issued_at)
-        self.epoch, self.revoked = fresh.epoch, tuple(fresh.revoked)
-        return True
+        return is_new
 
     def _load_policy(self):
         stored = self._storage.read(_POLICY)

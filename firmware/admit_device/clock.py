@@ -5,9 +5,10 @@ unknown, and rules with a window refuse.
 """
 
 from admit_protocol import cbor
+from admit_protocol.const import const
 
-_FLOOR = "time-floor"
-_STEP_S = 3600  # the floor is stored at most once an hour of progress: each store wears the flash
+_FLOOR = const("time-floor")
+_STEP_S = const(3600)  # the floor is stored at most once an hour of progress: each store wears the flash
 
 
 class Clock:

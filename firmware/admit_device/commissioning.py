@@ -8,13 +8,20 @@ and the site's trust anchor. Each may be repeated after a torn cable. The physic
 from admit_device.identity import FACTORY
 from admit_protocol import cbor, cose
 from admit_protocol.coap import CHANGED, CONTENT, CONTENT_CBOR, POST, response
+from admit_protocol.const import const
 from admit_protocol.errors import Denied, Malformed
 
 # GET /id
-STATE, CREDENTIAL, VERSIONS, MAX_VALUE = 1, 2, 3, 4
+STATE = const(1)
+CREDENTIAL = const(2)
+VERSIONS = const(3)
+MAX_VALUE = const(4)
 # /identity
-CONTRIBUTION, PUBLIC_KEY = 1, 1
-NEW_CREDENTIAL, ANCHOR, NOW = 1, 2, 3
+_CONTRIBUTION = const(1)
+_PUBLIC_KEY = const(1)
+_NEW_CREDENTIAL = const(1)
+_ANCHOR = const(2)
+_NOW = const(3)
 
 
 class Commissioning:
@@ -41,17 +48,17 @@ class Commissioning:
         return self._make_key(body) if request.method == POST else self._commission(body)
 
     def _make_key(self, body):
-        contribution = cbor.expect(body.get(CONTRIBUTION), bytes, "commissioning-contribution")
+        contribution = cbor.expect(body.get(_CONTRIBUTION), bytes, "commissioning-contribution")
         if len(contribution) < 32:
             raise Malformed("commissioning-contribution", "at least 32 bytes")
         public = self._identity.make_key(contribution)
-        return response(CHANGED, cbor.encode({PUBLIC_KEY: cose.encode_key(public)}), CONTENT_CBOR)
+        return response(CHANGED, cbor.encode({_PUBLIC_KEY: cose.encode_key(public)}), CONTENT_CBOR)
 
     def _commission(self, body):
         was = self._identity.state
-        credential = cbor.expect(body.get(NEW_CREDENTIAL), bytes, "commissioning-credential")
-        anchor = cbor.expect(body.get(ANCHOR), bytes, "commissioning-anchor")
-        now = cbor.expect(body.get(NOW), int, "commissioning-time")
+        credential = cbor.expect(body.get(_NEW_CREDENTIAL), bytes, "commissioning-credential")
+        anchor = cbor.expect(body.get(_ANCHOR), bytes, "commissioning-anchor")
+        now = cbor.expect(body.get(_NOW), int, "commissioning-time")
         self._identity.commission(credential, anchor)
         if was == FACTORY and self._clock_port.now() is None:
             self._clock_port.set(now)

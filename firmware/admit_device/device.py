@@ -29,11 +29,13 @@ from admit_device.routines import collect
 from admit_device.sessions import Sessions
 from admit_protocol import cbor
 from admit_protocol import journal as records
+from admit_protocol.const import const
+from admit_protocol.errors import StorageError
 from admit_protocol.suite import Suite
 
-VERSION = "0.1.0"
-_QUIET_MS = 100  # prepare only after so much silence: a visitor in the middle of a handshake comes first
-_FACTORY_NAME = "admit-factory"
+VERSION = const("0.1.0")
+_QUIET_MS = const(100)  # prepare only after so much silence: a visitor in the middle of a handshake comes first
+_FACTORY_NAME = const("admit-factory")
 
 
 class Device:
@@ -84,10 +86,10 @@ class Device:
             await asyncio.sleep(0)
 
     def expire(self):
-        """Do everything whose time has come."""
+        """Do everything whose time has come; first what a routine left to be done, such as closing a door."""
+        self.kiosk.expire()
         for listener in self._listeners:
             listener.expire()
-        self.kiosk.expire()
         if self.sessions:
             self.sessions.expire()
             self.login.expire()
@@ -201,10 +203,14 @@ def guarded(step):
 
 
 def _count_boot(storage):
-    """How many times the device has started, this time included. Stored before anything relies on it, if it can be:
-    a device whose storage refuses starts all the same, and tells its visitors why it serves them nothing.
+    """How many times the device has started, this time included; 0 if that could not be stored, since nothing may rely
+    on it then. A device whose storage refuses starts all the same, and tells its visitors why it serves them nothing.
     """
     stored = storage.read("boots")
     boots = (cbor.decode(stored) if stored else 0) + 1
-    guarded(lambda: storage.write("boots", cbor.encode(boots)))
+    try:
+        storage.write("boots", cbor.encode(boots))
+    except StorageError as error:
+        print_exception(error)
+        return 0
     return boots

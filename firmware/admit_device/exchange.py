@@ -19,7 +19,9 @@ from admit_protocol.coap import (
     CHANGED,
     CONTENT,
     CONTENT_EDHOC,
+    CONTENT_FORMAT,
     GET,
+    NOT_ACCEPTABLE,
     OBSERVE,
     OSCORE,
     URI_HOST,
@@ -29,14 +31,15 @@ from admit_protocol.coap import (
     check_critical,
     response,
 )
+from admit_protocol.const import const
 from admit_protocol.errors import AdmitError, NotFound
 
-MAX_BODY = 4096
-MAX_OBSERVERS = 8
+MAX_BODY = const(4096)
+MAX_OBSERVERS = const(8)
 # What OSCORE and CoAP add to a block: OSCORE option 14, tag 8, token 8, inner code and options 24, markers 2.
-_OVERHEAD = 56
+_OVERHEAD = const(56)
 
-# Critical options that we honour; an unknown one is refused (RFC 7252 section 5.4.1). ACCEPT: there is one format each.
+# Critical options that we honour; an unknown one is refused (RFC 7252 section 5.4.1).
 _KNOWN = (URI_HOST, URI_PORT, URI_PATH, URI_QUERY, ACCEPT, BLOCK1, BLOCK2)
 
 
@@ -51,8 +54,11 @@ class Exchange:
         self._resources = None
         self._clock = clock
         self._send = send
-        self._assembler = Assembler(MAX_BODY)
-        self._slicer = Slicer(MAX_BODY)
+        # Strangers have places of their own, or they could keep a revocation from arriving.
+        self._blocks = {
+            True: (Assembler(MAX_BODY, 3), Slicer(MAX_BODY, 3)),  # of sessions
+            False: (Assembler(MAX_BODY, 2), Slicer(1024, 2)),  # of links: a grant on its way in, /id on its way out
+        }
         self._observers = []
 
     def serve(self, resources):
@@ -92,15 +98,17 @@ class Exchange:
     def forget(self, gone):
         """A link or a session is gone, and what was kept for it."""
         self._observers = [each for each in self._observers if gone not in (each.call.link, each.call.session)]
-        self._assembler.forget(gone)
-        self._slicer.forget(gone)
+        for assembler, slicer in self._blocks.values():
+            assembler.forget(gone)
+            slicer.forget(gone)
 
     def _reply(self, call):
         """Serve a request of which the encryption is off; the response with it on again, or None if it comes later."""
-        whole = self._assembler.accept(call.message, call.key, self._clock.monotonic_ms())
+        assembler, slicer = self._blocks[call.session is not None]
+        whole = assembler.accept(call.message, call.key, self._clock.monotonic_ms())
         if not whole.is_request:
             return call.protect(whole)
-        later_block = self._slicer.next(call.key, whole)
+        later_block = slicer.next(call.key, whole)
         if later_block is not None:
             return call.protect(later_block)
         result = self._serve(call, whole)
@@ -109,10 +117,10 @@ class Exchange:
             return None
         return self._finish(call, whole, result)
 
-    def _serve(self, call, whole):
+    def _serve(self, call, whole, again=False):
         try:
             check_critical(whole.options, _KNOWN)
-            call.request = Request(call.link, call.session, whole)
+            call.request = Request(call.link, call.session, whole, again)
             return self._resources.serve(call.request)
         except AdmitError as error:
             return _problem(error)
@@ -126,12 +134,18 @@ class Exchange:
 
     def _finish(self, call, whole, result):
         """Register or end an observation, cut the response into blocks, protect it."""
+        if whole.code == GET and result.code == CONTENT and not _is_acceptable(whole, result):
+            result = response(NOT_ACCEPTABLE)
         if whole.code == GET and whole.option(OBSERVE) is not None:
             self._forget_observer(call)
             if whole.uint(OBSERVE) == 0 and result.code == CONTENT and call.session is not None:
                 self._observers = self._observers[1 - MAX_OBSERVERS :] + [_Observer(call, whole)]
                 result.set_option(OBSERVE, 0)
-        return call.protect(self._slicer.slice(call.key, whole, result, call.block_size()))
+        return self._sliced(call, whole, result)
+
+    def _sliced(self, call, whole, result):
+        slicer = self._blocks[call.session is not None][1]
+        return call.protect(slicer.slice(call.key, whole, result, call.block_size()))
 
     def _tell(self, observer):
         """Notify one observer. Whatever is wrong with its link must not fail the routine that moves the output."""
@@ -144,18 +158,17 @@ class Exchange:
     def _notify(self, observer):
         """Serve the standing GET again. An observer who may no longer read is told so, and forgotten."""
         call = observer.call
-        result = self._serve(call, observer.whole)
+        result = self._serve(call, observer.whole, again=True)
         if result.code == CONTENT:
             observer.count += 1
             result.set_option(OBSERVE, observer.count)
         else:
             self._forget_observer(call)
-        self._send(call.link, call.protect(self._slicer.slice(call.key, observer.whole, result, call.block_size())))
+        self._send(call.link, self._sliced(call, observer.whole, result))
 
     def _forget_observer(self, call):
-        self._observers = [
-            each for each in self._observers if each.call.link is not call.link or each.call.token != call.token
-        ]
+        """A token is its peer's own: one on the same link, or without the session, ends nobody else's observation."""
+        self._observers = [each for each in self._observers if not each.call.is_like(call)]
 
 
 class _Call:
@@ -169,6 +182,9 @@ class _Call:
         self.token = token
         self.request = None
         self._reference = reference
+
+    def is_like(self, other):
+        return self.link is other.link and self.session is other.session and self.token == other.token
 
     def protect(self, result):
         if self.session is not None:
@@ -186,6 +202,11 @@ class _Observer:
         self.call = call
         self.whole = whole
         self.count = 0
+
+
+def _is_acceptable(request, result):
+    """Is it in the format that the request insists on, if it does? RFC 7252 section 5.10.4."""
+    return request.option(ACCEPT) is None or request.uint(ACCEPT) == result.uint(CONTENT_FORMAT)
 
 
 def edhoc_failure(error):

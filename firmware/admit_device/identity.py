@@ -5,13 +5,16 @@ made here and never leaves.
 """
 
 from admit_protocol import anchor, cbor, credential, kdf
+from admit_protocol.const import const
 from admit_protocol.errors import AdmitError, Conflict, LocalError, Untrusted
 
-FACTORY = "factory"
-COMMISSIONED = "commissioned"
+FACTORY = const("factory")
+COMMISSIONED = const("commissioned")
 
-_NAME = "identity"
-_SECRET, _CREDENTIAL, _ANCHOR = 1, 2, 3
+_NAME = const("identity")
+_SECRET = const(1)
+_CREDENTIAL = const(2)
+_ANCHOR = const(3)
 
 
 class Identity:

@@ -7,14 +7,20 @@ came, so it is not run again under the same id. At least the last REMEMBERED inv
 
 from admit_device.segments import Segments
 from admit_protocol import cbor
+from admit_protocol.const import const
 from admit_protocol.errors import Busy, LocalError, Malformed
 
-REMEMBERED = 64
-MAX_RESULT = 256  # bytes of CBOR
+REMEMBERED = const(64)
+MAX_RESULT = const(256)  # bytes of CBOR
 
-STARTED, DONE, FAILED, INTERRUPTED = 0, 1, 2, 3
-_ID, _ARGUMENTS = 1, 2
-_OUTCOME, _RESULT = 1, 2
+_STARTED = const(0)
+DONE = const(1)
+FAILED = const(2)
+INTERRUPTED = const(3)
+_ID = const(1)
+_ARGUMENTS = const(2)
+_OUTCOME = const(1)
+_RESULT = const(2)
 
 
 class Invocations:
@@ -33,14 +39,14 @@ class Invocations:
         for record in self._all():
             its_who, its_identifier, state, result = cbor.decode(record)
             if its_who == who and its_identifier == identifier:
-                found = encode_outcome(INTERRUPTED if state == STARTED else state, result)
+                found = encode_outcome(INTERRUPTED if state == _STARTED else state, result)
         return found
 
     def start(self, who, identifier):
         """Note that this id is used up. Raises StorageError, and then nothing has started."""
         if self._segments.full():
             self._segments.rotate()
-        self._segments.append(cbor.encode([who, identifier, STARTED, None]))
+        self._segments.append(cbor.encode([who, identifier, _STARTED, None]))
         self._running.append((who, identifier))
 
     def finish(self, who, identifier, state, result):

@@ -6,10 +6,14 @@ are dropped the chain goes on, so that a reader who missed them sees a gap, neve
 
 from admit_device.segments import Segments
 from admit_protocol import journal
+from admit_protocol.const import const
 
-SEGMENT_RECORDS = 256
-_FAILURES_EVERY_MS = 3600 * 1000
-_REPEAT_MS = 10 * 1000  # the same denial to the same person is counted, not written again, for this long
+SEGMENT_RECORDS = const(256)
+_FAILURES_EVERY_MS = const(3600 * 1000)
+_REPEAT_MS = const(10 * 1000)  # the same denial to the same person is counted, not written again, for this long
+_DENIALS = const(32)  # of one person are written in _DENIALS_MS, however they differ; more are counted too
+_DENIALS_MS = const(3600 * 1000)
+_PEOPLE = const(16)  # whose denials are counted apart
 
 
 class Journal:
@@ -24,6 +28,7 @@ class Journal:
         self._failures = 0
         self._failures_due_ms = 0
         self._denial, self._denied_ms, self._repeated = None, 0, 0
+        self._denied = []  # [who, since, how many were written], the latest last
 
     def record(self, kind, who, what, outcome, extra=None):
         """Append one record. `who` is the 8-byte grant id or None; raises StorageError, and then nothing happened."""
@@ -38,18 +43,29 @@ class Journal:
         self._denial, self._repeated = None, 0
 
     def decision(self, who, what, decision):
-        """Append a decision; a denial that repeats the one just written is only counted, into the next record."""
+        """Append a decision; a denial that repeats the one just written, or one of somebody who has had many, is only
+        counted, into the next record: who has no rights here must not push out what others did.
+        """
         fields = {} if decision.rule is None else {journal.RULE: decision.rule}
         if decision.allowed:
             self.record(journal.DECISION, who, what, journal.ALLOWED, fields)
             return
         denial, now_ms = (who, what, decision.reason), self._clock.monotonic_ms()
-        if denial == self._denial and now_ms - self._denied_ms < _REPEAT_MS:
+        repeats = denial == self._denial and now_ms - self._denied_ms < _REPEAT_MS
+        of_one = self._denials_of(who, now_ms)
+        if repeats or of_one[2] >= _DENIALS:
             self._repeated += 1
             return
         fields[journal.REASON] = decision.reason
         self.record(journal.DECISION, who, what, journal.DENIED, fields)
+        of_one[2] += 1
         self._denial, self._denied_ms = denial, now_ms
+
+    def _denials_of(self, who, now_ms):
+        found = [each for each in self._denied if each[0] == who and now_ms - each[1] < _DENIALS_MS]
+        of_one = found[0] if found else [who, now_ms, 0]
+        self._denied = [each for each in self._denied if each[0] != who][1 - _PEOPLE :] + [of_one]
+        return of_one
 
     def policy(self, who, epoch):
         """A policy bundle was applied; `who` carried it."""

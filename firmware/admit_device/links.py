@@ -1,14 +1,16 @@
 """Links: from a port's bytes to CoAP messages and back, with the limits that keep one peer from shutting out others.
 
-A radio link that says nothing valid for SILENT_MS is dropped unless its peer is proven; when all places are taken the
-oldest link without a proven peer goes. What a message means is resources.py's to say.
+A radio link that says nothing valid for _SILENT_MS, or proves nothing within _STRANGER_MS, is dropped; when all places
+are taken the oldest link without a proven peer goes. What a message means is resources.py's to say.
 """
 
 from admit_protocol.coap_udp import UdpLayer
+from admit_protocol.const import const
 from admit_protocol.gatt import GattLayer
 
-SILENT_MS = 3 * 1000
-IDLE_MS = 600 * 1000  # and for a peer over datagrams, whose link costs no place that another needs
+_SILENT_MS = const(3 * 1000)
+_STRANGER_MS = const(30 * 1000)  # talk as it may: a place that proven peers leave free is for the next visitor
+_IDLE_MS = const(600 * 1000)  # and for a peer over datagrams, whose link costs no place that another needs
 
 
 class Link:
@@ -19,12 +21,14 @@ class Link:
         self.number = number
         self.order = order  # of arrival
         self.layer = layer
-        self.heard_ms = now_ms
+        self.opened_ms = self.heard_ms = now_ms
         self.proven = False
 
     def until_ms(self):
-        """When this link is dropped if it stays silent."""
-        return self.heard_ms + (SILENT_MS if self.kind == "ble" and not self.proven else IDLE_MS)
+        """When this link is dropped if it stays silent, and proves nothing."""
+        if self.kind != "ble" or self.proven:
+            return self.heard_ms + _IDLE_MS
+        return min(self.heard_ms + _SILENT_MS, self.opened_ms + _STRANGER_MS)
 
 
 class Listener:

@@ -4,15 +4,16 @@ Login is not authentication (EDHOC did that) and grants nothing: it says whose t
 routines that serve one person know whom, and it ends when the person leaves or says nothing for a while.
 """
 
+from admit_protocol.const import const
 from admit_protocol.errors import Conflict, StorageError
 
-IDLE_MS = 120 * 1000
+_IDLE_MS = const(120 * 1000)
 
 
 class Login:
     """At most one session of the sessions table is logged in."""
 
-    idle_ms = IDLE_MS
+    idle_ms = _IDLE_MS
 
     def __init__(self, clock, record, show):
         self._clock = clock
@@ -38,7 +39,7 @@ class Login:
     def touch(self, session):
         """The logged-in session did something: its time starts anew."""
         if session is self.session:
-            self._until_ms = self._clock.monotonic_ms() + IDLE_MS
+            self._until_ms = self._clock.monotonic_ms() + _IDLE_MS
 
     def close(self, session):
         """End the turn of `session`, if it is its turn."""

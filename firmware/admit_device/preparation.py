@@ -35,7 +35,10 @@ class Ephemeral:
 
 
 class Preparation:
-    """Prepares one handshake ahead. Each `step` is one unit of work, so that a visitor waits for one at most."""
+    """Prepares one handshake ahead. Each `step` is one unit of work, so that a visitor waits for one at most.
+
+    `boots`: a number that no other start of the device has; 0 if there is none, and then no nonce is prepared.
+    """
 
     def __init__(self, suite, boots):
         self._suite = suite
@@ -57,7 +60,7 @@ class Preparation:
         if self._ephemeral is None:
             self._ephemeral = Ephemeral(self._suite.generate())
             return True
-        if not self._nonce_ready:
+        if not self._nonce_ready and self._boots:
             # The boot count and the step make the nonce fresh even if the random source has failed unseen.
             key.prepare_nonce(self._boots.to_bytes(8, "big") + self._steps.to_bytes(8, "big"))
             self._nonce_ready = True

@@ -19,19 +19,24 @@ from admit_protocol.coap import (
     PUT,
     response,
 )
+from admit_protocol.const import const
 from admit_protocol.errors import Denied, Malformed, MethodNotAllowed, NotFound, Unauthenticated
 
-ANYONE = "anyone"
-PROVEN = "proven"  # any session: the peer holds a grant of this site, whatever it allows
-GRANTED = "granted"  # a grant that counts on this device now
-RULED = "ruled"  # a rule of the grant must name it
+_ANYONE = const("anyone")
+_PROVEN = const("proven")  # any session: the peer holds a grant of this site, whatever it allows
+_GRANTED = const("granted")  # a grant that counts on this device now
+_RULED = const("ruled")  # a rule of the grant must name it
 
-MAX_PATH = 80  # characters: what is longer names nothing here, and would only fill the journal
-JOURNAL_PAGE = 3500  # bytes of records: with their lengths and the signed head below the 4 KiB of one CBOR message
+_MAX_PATH = const(80)  # characters: what is longer names nothing here, and would only fill the journal
+_JOURNAL_PAGE = const(3500)  # bytes of records: with their lengths and the signed head below the 4 KiB of a message
 
 # Bodies: see docs/SPEC.md, "Resources".
-FIRST, HEAD_BEFORE, RECORDS, SIGNED_HEAD = 1, 2, 3, 4
-LOGIN_IDLE_S, LOGIN_SUBJECT = 1, 2
+_FIRST = const(1)
+_HEAD_BEFORE = const(2)
+_RECORDS = const(3)
+_SIGNED_HEAD = const(4)
+_LOGIN_IDLE_S = const(1)
+_LOGIN_SUBJECT = const(2)
 
 _METHODS = {GET: "GET ", POST: "POST ", PUT: "PUT ", DELETE: "DELETE "}
 
@@ -42,11 +47,14 @@ _CORE = (
 
 
 class Request:
-    """A whole request as a handler sees it. `session` is None if nobody has proven anything."""
+    """A whole request as a handler sees it. `session` is None if nobody has proven anything; `again`: nobody has sent
+    it now, it stands and its answer may have changed.
+    """
 
-    def __init__(self, link, session, message):
+    def __init__(self, link, session, message, again=False):
         self.link = link
         self.session = session
+        self.again = again
         self.method = message.code
         self.path = message.path
         self.queries = message.queries
@@ -73,28 +81,28 @@ class Request:
 
 
 class Resources:
-    """The table of resources. A factory device serves those for ANYONE alone: `open_site` adds the rest."""
+    """The table of resources. A factory device serves those for _ANYONE alone: `open_site` adds the rest."""
 
     def __init__(self, commissioning, edhoc):
         self._journal = self._access = self._login = None
         self._arguments = {}
         self._table = {
-            (".well-known", "core"): (ANYONE, {GET: _core}),
-            (".well-known", "edhoc"): (ANYONE, {POST: edhoc}),
-            ("id",): (ANYONE, {GET: commissioning.describe}),
-            ("identity",): (ANYONE, {POST: commissioning.join, PUT: commissioning.join}),
+            (".well-known", "core"): (_ANYONE, {GET: _core}),
+            (".well-known", "edhoc"): (_ANYONE, {POST: edhoc}),
+            ("id",): (_ANYONE, {GET: commissioning.describe}),
+            ("identity",): (_ANYONE, {POST: commissioning.join, PUT: commissioning.join}),
         }
 
     def open_site(self, access, journal, login, routines, site):
         """The device belongs to a site: serve its proven peers."""
         self._access, self._journal, self._login = access, journal, login
         self._arguments = {("r", "*"): routines.arguments}
-        self._table[("login",)] = (GRANTED, {POST: site.login, DELETE: site.logout})
-        self._table[("r",)] = (GRANTED, {GET: routines.list})
-        self._table[("r", "*")] = (RULED, {GET: routines.describe, POST: routines.invoke})
-        self._table[("bundle",)] = (PROVEN, {POST: site.take_bundle})
-        self._table[("journal",)] = (RULED, {GET: site.read_journal})
-        self._table[("health",)] = (RULED, {GET: site.health})
+        self._table[("login",)] = (_GRANTED, {POST: site.login, DELETE: site.logout})
+        self._table[("r",)] = (_GRANTED, {GET: routines.list})
+        self._table[("r", "*")] = (_RULED, {GET: routines.describe, POST: routines.invoke})
+        self._table[("bundle",)] = (_PROVEN, {POST: site.take_bundle})
+        self._table[("journal",)] = (_RULED, {GET: site.read_journal})
+        self._table[("health",)] = (_RULED, {GET: site.health})
 
     def serve(self, request):
         """The response to a whole request, or a coroutine that returns it. Raises AdmitError."""
@@ -103,8 +111,8 @@ class Resources:
         key = request.path
         if len(key) == 2 and key[0] == "r":
             key = ("r", "*")
-        who, handlers = self._table.get(key, (RULED, {}))
-        if who != ANYONE:
+        who, handlers = self._table.get(key, (_RULED, {}))
+        if who != _ANYONE:
             self._authorize(request, who, key)
         if not handlers:
             raise NotFound("resource-unknown")
@@ -116,22 +124,23 @@ class Resources:
         """Raise unless this peer may make this request; journal the decision."""
         if request.session is None:
             raise Unauthenticated("session-needed")
-        self._login.touch(request.session)
-        if who == PROVEN:
+        if who == _PROVEN:
             return
         what = "/" + "/".join(request.path)
-        if len(what) > MAX_PATH:
+        if len(what) > _MAX_PATH:
             raise NotFound("resource-unknown")
         subject, method = request.session.subject, method_bit(request.method)
-        if who == GRANTED:
+        if who == _GRANTED:
             decision = self._access.decide_standing(subject)
         else:
             parse = self._arguments.get(key) if request.method == POST else None
             decision = self._access.decide(subject, method, what, parse(request) if parse else None)
-        if who == RULED or not decision.allowed:
+        if (who == _RULED and not request.again) or not decision.allowed:
             self._journal.decision(subject.kid, _METHODS[request.method] + what, decision)
         if not decision.allowed:
             raise Denied(decision.reason, decision.detail, decision.rule)
+        if not request.again:
+            self._login.touch(request.session)
 
 
 def _core(request):
@@ -152,7 +161,7 @@ class SiteResources:
     def login(self, request):
         """POST /login: it is this user's turn at the kiosk."""
         self._login.open(request.session)
-        body = {LOGIN_IDLE_S: self._login.idle_ms // 1000, LOGIN_SUBJECT: request.session.subject.subject}
+        body = {_LOGIN_IDLE_S: self._login.idle_ms // 1000, _LOGIN_SUBJECT: request.session.subject.subject}
         return response(CHANGED, cbor.encode(body), CONTENT_CBOR)
 
     def logout(self, request):
@@ -168,9 +177,9 @@ class SiteResources:
 
     def read_journal(self, request):
         """GET /journal?from=N: a page of records, and the signed head over all of them."""
-        first, head_before, records = self._journal.page(request.query("from", 0), JOURNAL_PAGE)
+        first, head_before, records = self._journal.page(request.query("from", 0), _JOURNAL_PAGE)
         signed = self._journal.signed_head(self._identity)
-        body = {FIRST: first, HEAD_BEFORE: head_before, RECORDS: records, SIGNED_HEAD: signed}
+        body = {_FIRST: first, _HEAD_BEFORE: head_before, _RECORDS: records, _SIGNED_HEAD: signed}
         return response(CONTENT, cbor.encode(body), CONTENT_CBOR)
 
     def health(self, request):

@@ -1,18 +1,20 @@
 """Sessions: EDHOC handshakes under way, and the OSCORE contexts that came of them.
 
-A handshake belongs to the link that it started on, one a link, and lasts HANDSHAKE_MS at most. A session belongs to a
-key, not to a link: it is found by its Recipient ID and ends with logout, IDLE_MS of silence or a reset (RAM only).
+A handshake belongs to the link that it started on, one a link, and lasts _HANDSHAKE_MS at most. A session belongs to a
+key, not to a link: it is found by its Recipient ID and ends with logout, _IDLE_MS of silence or a reset (RAM only).
 This file authenticates; whether the peer may do anything is access.py's to say.
 """
 
 from admit_protocol import edhoc, oscore
 from admit_protocol.coap import EDHOC, OSCORE
+from admit_protocol.const import const
 from admit_protocol.edhoc_responder import Responder
 from admit_protocol.errors import AdmitError, Malformed, Unauthenticated, UnknownCredential
 
-HANDSHAKE_MS = 10 * 1000
-IDLE_MS = 600 * 1000
-MAX_SESSIONS = 8
+_HANDSHAKE_MS = const(10 * 1000)
+_IDLE_MS = const(600 * 1000)
+_MAX_SESSIONS = const(8)
+_MAX_OF_ONE = const(2)  # of one key: a third closes that key's oldest, so that nobody takes every place
 
 CIPHER_SUITES = (2, 3)
 
@@ -42,7 +44,7 @@ class Handshake:
     def __init__(self, responder, c_r, now_ms):
         self.responder = responder
         self.c_r = c_r
-        self.until_ms = now_ms + HANDSHAKE_MS
+        self.until_ms = now_ms + _HANDSHAKE_MS
 
 
 class Sessions:
@@ -104,13 +106,13 @@ class Sessions:
             self.abandon(link)
             self._journal.count_failure()
         for session in list(self._sessions.values()):
-            if now_ms - session.heard_ms >= IDLE_MS and not session.lasting:
+            if now_ms - session.heard_ms >= _IDLE_MS and not session.lasting:
                 self.close(session)
 
     def deadline(self):
         """When `expire` may have something to do, in milliseconds of the monotonic clock, or None."""
         times = [each.until_ms for each in self._handshakes.values()]
-        times += [each.heard_ms + IDLE_MS for each in self._sessions.values() if not each.lasting]
+        times += [each.heard_ms + _IDLE_MS for each in self._sessions.values() if not each.lasting]
         return min(times) if times else None
 
     def busy(self):
@@ -149,9 +151,8 @@ class Sessions:
     def _finish(self, link, c_r, message_3):
         """Verify message_3 of this link's handshake and make its session."""
         handshake = self._handshakes.get(link)
-        if handshake is None or handshake.c_r != c_r:
+        if handshake is None or handshake.c_r != c_r or self._clock.monotonic_ms() >= handshake.until_ms:
             raise Malformed("edhoc-unexpected", "no handshake is waiting for this message")
-        del self._handshakes[link]
         responder = handshake.responder
         id_cred_i, ead_3 = responder.parse_message_3(message_3)
         subject, is_new = self._subject(id_cred_i)
@@ -159,7 +160,8 @@ class Sessions:
         if is_new:
             self._access.remember(subject)
         self._preparation.remember(subject.key)
-        return self._add(link, responder, subject)
+        self._add(link, responder, subject)
+        self.abandon(link)  # it is over; until here an error found it under its link, and wiped it
 
     def _subject(self, id_cred_i):
         """(subject, does access not know it yet) for what the peer says it is. Nothing is proven by this."""
@@ -172,15 +174,24 @@ class Sessions:
         return subject, False
 
     def _add(self, link, responder, subject):
-        if len(self._sessions) >= MAX_SESSIONS:
-            self.close(min(self._sessions.values(), key=lambda each: each.heard_ms))
+        self._make_room(subject)
         secret, salt = responder.oscore()
         context = oscore.Context(self._suite, secret, salt, responder.c_i, responder.c_r)
         session = Session(context, subject, self._clock.monotonic_ms())
         self._sessions[responder.c_r] = session
-        responder.erase()
-        link.proven = True
-        return session
+        link.proven = self._access.decide_standing(subject).allowed  # who has no standing here keeps no place either
+
+    def _make_room(self, subject):
+        """Close the session that has been silent longest, of the same key if it has enough, if a place is needed."""
+        of_one = [each for each in self._sessions.values() if each.subject.key == subject.key and not each.lasting]
+        if len(of_one) >= _MAX_OF_ONE:
+            self.close(min(of_one, key=_heard_ms))
+        elif len(self._sessions) >= _MAX_SESSIONS:
+            self.close(min(self._sessions.values(), key=_heard_ms))
+
+
+def _heard_ms(session):
+    return session.heard_ms
 
 
 def _credential(data):

@@ -6,20 +6,21 @@ Must not know: patterns and conditions (our own scope format, grant.py), and who
 """
 
 from . import cbor
+from .const import const
 from .errors import Malformed, Unsupported
 
 # Methods in a mask, RFC 9237 section 3: bit = CoAP method code - 1.
-GET = 1
-POST = 2
-PUT = 4
-DELETE = 8
-FETCH = 16
-PATCH = 32
-IPATCH = 64
+GET = const(1)
+POST = const(2)
+PUT = const(4)
+DELETE = const(8)
+FETCH = const(16)
+PATCH = const(32)
+IPATCH = const(64)
 
-DYNAMIC = 32  # GET << DYNAMIC is Dynamic-GET: on what a request to this path created. RFC 9237 section 2.3
+DYNAMIC = const(32)  # GET << DYNAMIC is Dynamic-GET: on what a request to this path created. RFC 9237 section 2.3
 
-_METHODS = 0x7F | 0x7F << DYNAMIC
+_METHODS = const(0x7F | 0x7F << DYNAMIC)
 
 
 def method_bit(coap_code):

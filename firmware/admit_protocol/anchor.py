@@ -6,9 +6,10 @@ Must not know: how an anchor reached us, and so whether it may be believed.
 """
 
 from . import cbor, cose, kdf
+from .const import const
 from .errors import LocalError, Malformed
 
-MAX_NAME = 64  # bytes of UTF-8
+_MAX_NAME = const(64)  # bytes of UTF-8
 
 
 def site_id(sign_public, ecdh_public):
@@ -63,4 +64,4 @@ def decode(data):
 
 
 def _is_name(name):
-    return 0 < len(name.encode()) <= MAX_NAME
+    return 0 < len(name.encode()) <= _MAX_NAME

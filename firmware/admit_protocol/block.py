@@ -8,16 +8,17 @@ Must not know: what a peer is (any hashable key), what bodies mean, the clock (t
 """
 
 from . import coap, problem
+from .const import const
 from .errors import Busy, Incomplete, LocalError, Malformed, RemoteError, TooLarge
 from .kdf import sha256
 
-MAX_BODY = 4096
-PLACES = 4
-LIFETIME_MS = 120_000  # an upload that has been silent for so long is dropped
-PATIENCE_MS = 5_000  # and after so long already, if its place is needed
+MAX_BODY = const(4096)
+_PLACES = const(4)
+LIFETIME_MS = const(120_000)  # an upload that has been silent for so long is dropped
+PATIENCE_MS = const(5_000)  # and after so long already, if its place is needed
 
-_MAX_SZX = 6
-_ETAG_LENGTH = 4
+_MAX_SZX = const(6)
+_ETAG_LENGTH = const(4)
 
 
 def parse(value):
@@ -52,7 +53,7 @@ class Assembler:
     `limit`: bytes of one body; `places`: uploads at a time, one a peer; `max_size`: block size to ask for.
     """
 
-    def __init__(self, limit, places=PLACES, max_size=1024):
+    def __init__(self, limit, places=_PLACES, max_size=1024):
         self._limit = limit
         self._places = places
         self._szx = size_szx(max_size)
@@ -142,7 +143,7 @@ class Slicer:
     does not run the request again. A GET of what is not kept is run again, its ETag telling the client of a change.
     """
 
-    def __init__(self, limit=MAX_BODY, places=PLACES):
+    def __init__(self, limit=MAX_BODY, places=_PLACES):
         self._limit = limit
         self._places = places
         self._kept = {}

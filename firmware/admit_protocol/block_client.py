@@ -1,16 +1,17 @@
 """Block-wise transfer, the client's part: one request and its response, in as many messages as it takes. RFC 7959.
 
 Owns: what to ask next, and the response body so far. Runs inside OSCORE and outside alike: each part is protected by
-the caller, or not. Rules: a server is believed no further than `limit` bytes and `RESTARTS` new beginnings.
+the caller, or not. Rules: a server is believed no further than `limit` bytes and `_RESTARTS` new beginnings.
 Must not know: how a part travels. Tokens are the caller's; each part bears that of the request.
 """
 
 from . import coap
 from .block import encode, parse, size_szx
+from .const import const
 from .errors import Conflict, LocalError, Malformed, TooLarge
 
-MAX_RESPONSE = 1 << 20
-RESTARTS = 3
+_MAX_RESPONSE = const(1 << 20)
+_RESTARTS = const(3)
 
 _last_tag = [0]
 
@@ -25,11 +26,11 @@ class Transfer:
     `block_size`: bytes of payload in a part, at least 16; the server may ask for less. `limit`: bytes of the response.
     """
 
-    def __init__(self, request, block_size, limit=MAX_RESPONSE):
+    def __init__(self, request, block_size, limit=_MAX_RESPONSE):
         self.response = None
         self._request = request
         self._limit = limit
-        self._restarts = RESTARTS
+        self._restarts = _RESTARTS
         self._szx = size_szx(block_size)
         self._fits = len(request.payload) <= block_size
         self._tag = None

@@ -9,15 +9,16 @@ Must not know: storage, grants, and who carried it.
 from collections import namedtuple
 
 from . import cbor, cose
+from .const import const
 from .errors import LocalError, Malformed, Untrusted
 
-_SITE_ID = 1
-_DEVICE_ID = 2
-_EPOCH = 3
-_REVOKED = 4
-_ISSUED_AT = 5
+_SITE_ID = const(1)
+_DEVICE_ID = const(2)
+_EPOCH = const(3)
+_REVOKED = const(4)
+_ISSUED_AT = const(5)
 
-_CTI_LENGTH = 8
+_CTI_LENGTH = const(8)
 
 # `site_id`: 16 bytes; `device_id`: text; `epoch`: uint; `revoked`: list of 8-byte grant ids (cti); `issued_at`: unix
 # seconds; `data`: the whole bundle.

@@ -6,10 +6,11 @@ the end; so `encode(decode(x)) == x` for every x that `decode` accepts.
 Must not know: what any item means. Tags are carried, never interpreted.
 """
 
+from .const import const
 from .errors import LocalError, Malformed
 
-MAX_DEPTH = 8  # arrays, maps and tags inside one another
-MAX_LENGTH = 4096  # bytes
+_MAX_DEPTH = const(8)  # arrays, maps and tags inside one another
+MAX_LENGTH = const(4096)  # bytes
 
 _SIMPLE = (False, True, None)  # 0xf4, 0xf5, 0xf6
 _SMALLEST = (24, 0x100, 0x10000, 0x100000000)  # of an argument in 1, 2, 4, 8 bytes
@@ -33,10 +34,10 @@ def encode(value):
     """The one encoding of `value`.
 
     Takes int -2^64..2^64-1, bytes, bytearray, memoryview, str, bool, None, list, tuple, dict (keys int, str, bytes)
-    and Tag, nested MAX_DEPTH deep. Raises LocalError cbor-type, cbor-utf8 or cbor-too-deep.
+    and Tag, nested _MAX_DEPTH deep. Raises LocalError cbor-type, cbor-utf8 or cbor-too-deep.
     """
     out = bytearray()
-    _encode(value, out, MAX_DEPTH)
+    _encode(value, out, _MAX_DEPTH)
     return bytes(out)
 
 
@@ -51,7 +52,7 @@ def decode(data, limit=MAX_LENGTH):
     Arrays become lists, maps dicts, byte strings bytes.
     """
     data = _bounded(data, limit)
-    value, end = _decode(data, 0, MAX_DEPTH)
+    value, end = _decode(data, 0, _MAX_DEPTH)
     if end != len(data):
         raise Malformed("cbor-trailing")
     return value
@@ -63,14 +64,14 @@ def decode_sequence(data, limit=MAX_LENGTH):
     values = []
     at = 0
     while at < len(data):
-        value, at = _decode(data, at, MAX_DEPTH)
+        value, at = _decode(data, at, _MAX_DEPTH)
         values.append(value)
     return values
 
 
 def decode_first(data, offset=0):
     """The item that begins at `offset`, and the offset behind it. Raises Malformed."""
-    value, end = _decode(data if isinstance(data, bytes) else bytes(data), offset, MAX_DEPTH)
+    value, end = _decode(data if isinstance(data, bytes) else bytes(data), offset, _MAX_DEPTH)
     if end - offset > MAX_LENGTH:
         raise Malformed("cbor-too-long")
     return value, end

@@ -5,77 +5,78 @@ OSCORE share. Message types, message ids and acknowledgements belong to the mess
 this file must not know them, nor any resource.
 """
 
+from .const import const
 from .errors import LocalError, Malformed, Unsupported
 
-EMPTY = 0x00
-GET = 0x01
-POST = 0x02
-PUT = 0x03
-DELETE = 0x04
-FETCH = 0x05
-PATCH = 0x06
-IPATCH = 0x07
+EMPTY = const(0x00)
+GET = const(0x01)
+POST = const(0x02)
+PUT = const(0x03)
+DELETE = const(0x04)
+FETCH = const(0x05)
+PATCH = const(0x06)
+IPATCH = const(0x07)
 
-CREATED = 0x41
-DELETED = 0x42
-VALID = 0x43
-CHANGED = 0x44
-CONTENT = 0x45
-CONTINUE = 0x5F
-BAD_REQUEST = 0x80
-UNAUTHORIZED = 0x81
-BAD_OPTION = 0x82
-FORBIDDEN = 0x83
-NOT_FOUND = 0x84
-METHOD_NOT_ALLOWED = 0x85
-NOT_ACCEPTABLE = 0x86
-REQUEST_ENTITY_INCOMPLETE = 0x88
-CONFLICT = 0x89
-PRECONDITION_FAILED = 0x8C
-REQUEST_ENTITY_TOO_LARGE = 0x8D
-UNSUPPORTED_CONTENT_FORMAT = 0x8F
-TOO_MANY_REQUESTS = 0x9D
-INTERNAL_SERVER_ERROR = 0xA0
-NOT_IMPLEMENTED = 0xA1
-SERVICE_UNAVAILABLE = 0xA3
-GATEWAY_TIMEOUT = 0xA4
+CREATED = const(0x41)
+DELETED = const(0x42)
+VALID = const(0x43)
+CHANGED = const(0x44)
+CONTENT = const(0x45)
+CONTINUE = const(0x5F)
+BAD_REQUEST = const(0x80)
+UNAUTHORIZED = const(0x81)
+BAD_OPTION = const(0x82)
+FORBIDDEN = const(0x83)
+NOT_FOUND = const(0x84)
+METHOD_NOT_ALLOWED = const(0x85)
+NOT_ACCEPTABLE = const(0x86)
+REQUEST_ENTITY_INCOMPLETE = const(0x88)
+CONFLICT = const(0x89)
+PRECONDITION_FAILED = const(0x8C)
+REQUEST_ENTITY_TOO_LARGE = const(0x8D)
+UNSUPPORTED_CONTENT_FORMAT = const(0x8F)
+TOO_MANY_REQUESTS = const(0x9D)
+INTERNAL_SERVER_ERROR = const(0xA0)
+NOT_IMPLEMENTED = const(0xA1)
+SERVICE_UNAVAILABLE = const(0xA3)
+GATEWAY_TIMEOUT = const(0xA4)
 
-IF_MATCH = 1
-URI_HOST = 3
-ETAG = 4
-IF_NONE_MATCH = 5
-OBSERVE = 6
-URI_PORT = 7
-LOCATION_PATH = 8
-OSCORE = 9
-URI_PATH = 11
-CONTENT_FORMAT = 12
-MAX_AGE = 14
-URI_QUERY = 15
-ACCEPT = 17
-LOCATION_QUERY = 20
-EDHOC = 21
-BLOCK2 = 23
-BLOCK1 = 27
-SIZE2 = 28
-PROXY_URI = 35
-PROXY_SCHEME = 39
-SIZE1 = 60
-ECHO = 252
-NO_RESPONSE = 258
-REQUEST_TAG = 292
+IF_MATCH = const(1)
+URI_HOST = const(3)
+ETAG = const(4)
+IF_NONE_MATCH = const(5)
+OBSERVE = const(6)
+URI_PORT = const(7)
+LOCATION_PATH = const(8)
+OSCORE = const(9)
+URI_PATH = const(11)
+CONTENT_FORMAT = const(12)
+MAX_AGE = const(14)
+URI_QUERY = const(15)
+ACCEPT = const(17)
+LOCATION_QUERY = const(20)
+EDHOC = const(21)
+BLOCK2 = const(23)
+BLOCK1 = const(27)
+SIZE2 = const(28)
+PROXY_URI = const(35)
+PROXY_SCHEME = const(39)
+SIZE1 = const(60)
+ECHO = const(252)
+NO_RESPONSE = const(258)
+REQUEST_TAG = const(292)
 
-CONTENT_TEXT = 0
-CONTENT_LINK = 40
-CONTENT_OCTETS = 42
-CONTENT_CBOR = 60
-CONTENT_CWT = 61
-CONTENT_EDHOC = 64
-CONTENT_CID_EDHOC = 65
-CONTENT_PROBLEM = 257
+CONTENT_TEXT = const(0)
+CONTENT_LINK = const(40)
+CONTENT_OCTETS = const(42)
+CONTENT_CBOR = const(60)
+CONTENT_CWT = const(61)
+CONTENT_EDHOC = const(64)
+CONTENT_CID_EDHOC = const(65)
+CONTENT_PROBLEM = const(257)
 
-MAX_TOKEN = 8
-MAX_QUEUE = 8
+MAX_TOKEN = const(8)
+MAX_QUEUE = const(8)
 
 # Critical options: number -> shortest, longest value, whether it may repeat. RFC 7252 table 4, RFC 7959 table 1,
 # RFC 8613 section 2; RFC 9668 section 3.1 says that a value of the EDHOC option is ignored, so any length will do.

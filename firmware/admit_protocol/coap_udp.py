@@ -7,32 +7,33 @@ It must not know sockets, resources, or what a message means beyond request, res
 """
 
 from .coap import EMPTY, OBSERVE, Message, check_code, decode_body, decode_uint, encode_body, queue_up
+from .const import const
 from .errors import LocalError, Malformed
 
-CON = 0
-NON = 1
-ACK = 2
-RST = 3
+CON = const(0)
+NON = const(1)
+ACK = const(2)
+RST = const(3)
 
-ACK_TIMEOUT_MS = 2000  # RFC 7252 section 4.8
-ACK_JITTER_MS = 1000  # ACK_RANDOM_FACTOR 1.5
-MAX_RETRANSMIT = 4
-EXCHANGE_LIFETIME_MS = 247000
-ACK_DELAY_MS = 1000  # how long a response may take and still ride on the acknowledgement
-MAX_DATAGRAM = 1152  # RFC 7252 section 4.6
+_ACK_TIMEOUT_MS = const(2000)  # RFC 7252 section 4.8
+_ACK_JITTER_MS = const(1000)  # ACK_RANDOM_FACTOR 1.5
+_MAX_RETRANSMIT = const(4)
+EXCHANGE_LIFETIME_MS = const(247000)
+_ACK_DELAY_MS = const(1000)  # how long a response may take and still ride on the acknowledgement
+_MAX_DATAGRAM = const(1152)  # RFC 7252 section 4.6
 
-MAX_EXCHANGES = 32  # remembered ids of the peer
-MAX_ANSWERS = 4  # of them with the whole answer, for a peer that asks again
-MAX_AWAITED = 16  # requests and observations of ours without an end
-MAX_READY = 16
-MAX_FAILED = 16
+MAX_EXCHANGES = const(32)  # remembered ids of the peer
+_MAX_ANSWERS = const(4)  # of them with the whole answer, for a peer that asks again
+_MAX_AWAITED = const(16)  # requests and observations of ours without an end
+_MAX_READY = const(16)
+_MAX_FAILED = const(16)
 
 # What a request of the peer still lacks, and the type that its response then takes (RFC 7252 section 5.2).
-WAITING = "waiting"  # a CON that got nothing yet
-ACKED = "acked"  # a CON that got an empty acknowledgement
-QUIET = "quiet"  # a NON
-DONE = "done"  # nothing
-_RESPONSE_TYPE = {WAITING: ACK, ACKED: CON, QUIET: NON}
+_WAITING = const("waiting")  # a CON that got nothing yet
+_ACKED = const("acked")  # a CON that got an empty acknowledgement
+_QUIET = const("quiet")  # a NON
+_DONE = const("done")  # nothing
+_RESPONSE_TYPE = {_WAITING: ACK, _ACKED: CON, _QUIET: NON}
 
 
 def encode_datagram(kind, mid, message=None):
@@ -75,7 +76,7 @@ class _Exchange:
         self.mid = mid
         self.token = token
         self.answer = answer
-        self.ack_due_ms = now_ms + ACK_DELAY_MS
+        self.ack_due_ms = now_ms + _ACK_DELAY_MS
         self.expires_ms = now_ms + EXCHANGE_LIFETIME_MS
 
 
@@ -97,7 +98,7 @@ class UdpLayer:
     `garbage` counts datagrams that were malformed or made no sense.
     """
 
-    max_payload = MAX_DATAGRAM
+    max_payload = _MAX_DATAGRAM
 
     def __init__(self, random):
         self.garbage = 0
@@ -139,16 +140,16 @@ class UdpLayer:
             kind = NON
         mid = exchange.mid if kind == ACK else self._next_mid()
         datagram = encode_datagram(kind, mid, message)
-        if len(datagram) > MAX_DATAGRAM:
+        if len(datagram) > _MAX_DATAGRAM:
             raise LocalError("coap-too-long", "%d bytes" % len(datagram))
         if message.is_request:
             self._await(message)
         if kind == ACK:
             self._keep_answer(exchange, datagram)
         if kind == NON:
-            self._nons = self._nons[1 - MAX_AWAITED :] + [(mid, message.token)]
+            self._nons = self._nons[1 - _MAX_AWAITED :] + [(mid, message.token)]
         if exchange:
-            exchange.state = DONE
+            exchange.state = _DONE
         if kind == CON:
             self._fail(queue_up(self._queue, message, datagram))
         else:
@@ -157,16 +158,16 @@ class UdpLayer:
     def outgoing(self, now_ms):
         """The next datagram to put on the wire, or None."""
         for exchange in self._exchanges:
-            if exchange.state == WAITING and now_ms >= exchange.ack_due_ms:
-                exchange.state = ACKED
+            if exchange.state == _WAITING and now_ms >= exchange.ack_due_ms:
+                exchange.state = _ACKED
                 exchange.answer = encode_datagram(ACK, exchange.mid)
                 self._ready.append(exchange.answer)
         if self._flight and now_ms >= self._flight.due_ms:
             self._retransmit(self._flight, now_ms)
         if self._queue and not self._flight:
             message, datagram = self._queue.pop(0)
-            jitter_ms = decode_uint(self._random(2)) * ACK_JITTER_MS // 0xFFFF
-            self._flight = _Flight(message, datagram, ACK_TIMEOUT_MS + jitter_ms, now_ms)
+            jitter_ms = decode_uint(self._random(2)) * _ACK_JITTER_MS // 0xFFFF
+            self._flight = _Flight(message, datagram, _ACK_TIMEOUT_MS + jitter_ms, now_ms)
             self._ready.append(datagram)
         return self._ready.pop(0) if self._ready else None
 
@@ -174,7 +175,7 @@ class UdpLayer:
         """When `outgoing` has something to do even if nothing arrives, in ms; None for never."""
         if self._ready or self._queue and not self._flight:
             return 0
-        dues = [exchange.ack_due_ms for exchange in self._exchanges if exchange.state == WAITING]
+        dues = [exchange.ack_due_ms for exchange in self._exchanges if exchange.state == _WAITING]
         if self._flight:
             dues.append(self._flight.due_ms)
         return min(dues) if dues else None
@@ -205,7 +206,7 @@ class UdpLayer:
         if known:
             self._react(known.answer)
             return []
-        self._remember(_Exchange(WAITING if kind == CON else QUIET, mid, message.token, now_ms))
+        self._remember(_Exchange(_WAITING if kind == CON else _QUIET, mid, message.token, now_ms))
         return [message]
 
     def _on_response(self, kind, mid, message, now_ms):
@@ -216,7 +217,7 @@ class UdpLayer:
         if not self._accept(message):
             self._react(encode_datagram(RST, mid))  # also ends an observation: RFC 7641 section 3.6
             return []
-        exchange = _Exchange(DONE, mid, message.token, now_ms, encode_datagram(ACK, mid) if kind == CON else None)
+        exchange = _Exchange(_DONE, mid, message.token, now_ms, encode_datagram(ACK, mid) if kind == CON else None)
         self._remember(exchange)
         self._react(exchange.answer)
         if self._flies(message.token):
@@ -256,7 +257,7 @@ class UdpLayer:
 
     def _react(self, datagram):
         """Queue an answer to something that the peer sent; a peer that floods us loses some of its answers."""
-        if datagram and len(self._ready) < MAX_READY:
+        if datagram and len(self._ready) < _MAX_READY:
             self._ready.append(datagram)
 
     def _known(self, mid, token, now_ms):
@@ -275,7 +276,7 @@ class UdpLayer:
     def _open_exchange(self, token):
         """The oldest request of the peer with this token that has no response yet, or None."""
         for exchange in self._exchanges:
-            if exchange.token == token and exchange.state != DONE:
+            if exchange.token == token and exchange.state != _DONE:
                 return exchange
         return None
 
@@ -283,12 +284,12 @@ class UdpLayer:
         """Keep a piggybacked response for repetitions of its request, and forget the oldest such answers."""
         exchange.answer = datagram
         long = [kept for kept in self._exchanges if kept.answer and len(kept.answer) > 4]
-        for kept in long[:-MAX_ANSWERS]:
+        for kept in long[:-_MAX_ANSWERS]:
             kept.answer = None
 
     def _await(self, request):
         self.forget(request.token)
-        self._awaited = self._awaited[1 - MAX_AWAITED :] + [(request.token, request.uint(OBSERVE) == 0)]
+        self._awaited = self._awaited[1 - _MAX_AWAITED :] + [(request.token, request.uint(OBSERVE) == 0)]
 
     def _accept(self, response):
         """Whether we asked for this response; it is the last one unless both sides observe. RFC 7641 section 3.2."""
@@ -309,7 +310,7 @@ class UdpLayer:
 
     def _retransmit(self, flight, now_ms):
         """Once more after twice the time, or give up: RFC 7252 section 4.2."""
-        if flight.repeats == MAX_RETRANSMIT:
+        if flight.repeats == _MAX_RETRANSMIT:
             self._flight = None
             self._fail(flight.message.token)
             return
@@ -321,5 +322,5 @@ class UdpLayer:
     def _fail(self, token):
         if token is None:
             return
-        self._failed = self._failed[1 - MAX_FAILED :] + [token]
+        self._failed = self._failed[1 - _MAX_FAILED :] + [token]
         self._awaited = [item for item in self._awaited if item[0] != token]

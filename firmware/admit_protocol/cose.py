@@ -1,8 +1,8 @@
-"""COSE: EC2 keys, COSE_Sign1 with ES256, COSE_Encrypt0 with AES-CCM-16-64-128. RFC 9052, RFC 9053.
+"""COSE: EC2 keys, and COSE_Sign1 with ES256. RFC 9052, RFC 9053. COSE_Encrypt0 is in cose_encrypt0.
 
 Owns: the COSE structures and headers, and the labels that say what a signature is for.
 Rules: one tagged form only; the algorithm stands in the protected header and nowhere else; no header stands twice;
-nothing critical is understood, so `crit` is refused; `parse_…` believes nothing, `verify_sign1` and `decrypt0` decide.
+nothing critical is understood, so `crit` is refused; `parse_sign1` believes nothing, `verify_sign1` decides.
 What we sign has one form that verifies: `check_form` asks for it where the bytes themselves are a name.
 Must not know: what a payload means, nor whose key it is handed.
 """
@@ -10,49 +10,39 @@ Must not know: what a payload means, nor whose key it is handed.
 from collections import namedtuple
 
 from . import cbor
+from .const import const
 from .errors import LocalError, Malformed, Unsupported, Unverified
 from .p256_curve import N
 
 # What a signature is for: its external_aad. A signature of one kind never passes for another.
-DEVICE_CREDENTIAL = b"admit:device-credential"
-GRANT = b"admit:grant"
-DELEGATION = b"admit:delegation"
-BUNDLE = b"admit:bundle"
-RELEASE = b"admit:release"
-JOURNAL_HEAD = b"admit:journal-head"
-RECEIPT = b"admit:receipt"
-APPROVAL = b"admit:approval"
-VOUCHER = b"admit:voucher"
-WIPE_CERTIFICATE = b"admit:wipe-certificate"
+DEVICE_CREDENTIAL = const(b"admit:device-credential")
+GRANT = const(b"admit:grant")
+BUNDLE = const(b"admit:bundle")
+JOURNAL_HEAD = const(b"admit:journal-head")
 
-_TAG_ENCRYPT0 = 16
-_TAG_SIGN1 = 18
+# Header labels of which other modules know, RFC 9052 section 3.1.
+KID = const(4)
+IV = const(5)
 
-_ES256 = -7
-_AES_CCM_16_64_128 = 10
+_ALG = const(1)
+_CRIT = const(2)
 
-# Header labels, RFC 9052 section 3.1.
-_ALG = 1
-_CRIT = 2
-_KID = 4
-_IV = 5
+_TAG_SIGN1 = const(18)
+_ES256 = const(-7)
 
 # COSE_Key labels, RFC 9052 section 7.1 and RFC 9053 section 7.1.1.
-_KEY_KTY = 1
-_KEY_KID = 2
-_KEY_CRV = -1
-_KEY_X = -2
-_KEY_Y = -3
-_EC2 = 2
-_P256 = 1
+_KEY_KTY = const(1)
+_KEY_KID = const(2)
+_KEY_CRV = const(-1)
+_KEY_X = const(-2)
+_KEY_Y = const(-3)
+_EC2 = const(2)
+_P256 = const(1)
 
 _NONE = type(None)
 
 # `protected`: the header's bytes as signed; `headers`: both headers in one dict; `signature`: 64 bytes r, s.
 Sign1 = namedtuple("Sign1", ("protected", "headers", "payload", "signature"))
-
-# `nonce`: 13 bytes, the IV header; `ciphertext`: with its 8-byte tag.
-Encrypt0 = namedtuple("Encrypt0", ("protected", "headers", "nonce", "ciphertext"))
 
 
 def encode_key(public, kid=None):
@@ -87,7 +77,7 @@ def sign1(key, payload, label, protected=None, unprotected=None):
 
     `key` signs; `protected` and `unprotected` are dicts of further headers. Raises LocalError cose-headers.
     """
-    protected = _protect(_ES256, protected or {}, unprotected or {})
+    protected = encode_headers(_ES256, protected or {}, unprotected or {})
     signature = _lower(key.sign(_sig_structure(protected, label, payload)))
     return cbor.encode(cbor.Tag(_TAG_SIGN1, [protected, unprotected or {}, payload, signature]))
 
@@ -98,8 +88,8 @@ def parse_sign1(data):
     Raises Malformed cbor-…, cose-tag, cose-structure, cose-headers, cose-signature-length; Unsupported cose-algorithm,
     cose-critical.
     """
-    protected, unprotected, payload, signature = _parse(data, _TAG_SIGN1, 4)
-    headers = _headers(protected, unprotected, _ES256)
+    protected, unprotected, payload, signature = parse_tagged(data, _TAG_SIGN1, 4)
+    headers = parse_headers(protected, unprotected, _ES256)
     cbor.expect(payload, bytes, "cose-structure")
     if len(cbor.expect(signature, bytes, "cose-structure")) != 64:
         raise Malformed("cose-signature-length")
@@ -120,30 +110,45 @@ def check_form(message):
         raise Malformed("cose-form")
 
 
-def encrypt0(suite, key, nonce, payload, external_aad, kid=None):
-    """A COSE_Encrypt0, tag 16, AES-CCM-16-64-128: `key` 16 bytes, `nonce` 13, used once. RFC 9052 section 5.2."""
-    unprotected = {_IV: nonce}
-    if kid is not None:
-        unprotected[_KID] = kid
-    protected = _protect(_AES_CCM_16_64_128, {}, unprotected)
-    ciphertext = suite.encrypt(key, nonce, payload, _enc_structure(protected, external_aad))
-    return cbor.encode(cbor.Tag(_TAG_ENCRYPT0, [protected, unprotected, ciphertext]))
+def encode_headers(algorithm, protected, unprotected):
+    """The protected header's bytes, `algorithm` in it. Raises LocalError cose-headers if a label stands in both."""
+    headers = dict(protected)
+    headers[_ALG] = algorithm
+    for label in unprotected:
+        if label in headers:
+            raise LocalError("cose-headers", "a header stands twice")
+    return cbor.encode(headers)
 
 
-def parse_encrypt0(data):
-    """The Encrypt0 in `data`, nothing decrypted. Raises as `parse_sign1`, and Malformed cose-nonce."""
-    protected, unprotected, ciphertext = _parse(data, _TAG_ENCRYPT0, 3)
-    headers = _headers(protected, unprotected, _AES_CCM_16_64_128)
-    cbor.expect(ciphertext, bytes, "cose-structure")
-    nonce = headers.get(_IV)
-    if nonce is None or len(nonce) != 13:
-        raise Malformed("cose-nonce")
-    return Encrypt0(protected, headers, nonce, ciphertext)
+def parse_tagged(data, tag, length):
+    """The list of `length` items under the CBOR tag `tag`. Raises Malformed cose-tag or cose-structure."""
+    message = cbor.decode(data)
+    if not isinstance(message, cbor.Tag) or message.number != tag:
+        raise Malformed("cose-tag")
+    if len(cbor.expect(message.value, list, "cose-structure")) != length:
+        raise Malformed("cose-structure")
+    return message.value
 
 
-def decrypt0(suite, key, message, external_aad):
-    """The plaintext of the Encrypt0 `message` under `key` (16 bytes). Raises Unverified ccm-tag."""
-    return suite.decrypt(key, message.nonce, message.ciphertext, _enc_structure(message.protected, external_aad))
+def parse_headers(protected, unprotected, algorithm):
+    """Both headers in one dict, once they hold what RFC 9052 section 3 asks for.
+
+    Raises Malformed cose-headers, Unsupported cose-algorithm or cose-critical.
+    """
+    headers = cbor.decode(cbor.expect(protected, bytes, "cose-structure"))
+    cbor.expect(headers, dict, "cose-headers")
+    if not _is_int(headers.get(_ALG), algorithm):
+        raise Unsupported("cose-algorithm")
+    for label, value in cbor.expect(unprotected, dict, "cose-structure").items():
+        if label in headers:
+            raise Malformed("cose-headers", "a header stands twice")
+        headers[label] = value
+    if _CRIT in headers:
+        raise Unsupported("cose-critical")
+    for label, value in headers.items():
+        if isinstance(label, bytes) or (label in (KID, IV) and not isinstance(value, bytes)):
+            raise Malformed("cose-headers")
+    return headers
 
 
 def _is_int(value, expected):
@@ -159,44 +164,3 @@ def _lower(signature):
 def _sig_structure(protected, external_aad, payload):
     """RFC 9052 section 4.4."""
     return cbor.encode(["Signature1", protected, external_aad, payload])
-
-
-def _enc_structure(protected, external_aad):
-    """RFC 9052 section 5.3."""
-    return cbor.encode(["Encrypt0", protected, external_aad])
-
-
-def _protect(algorithm, protected, unprotected):
-    headers = dict(protected)
-    headers[_ALG] = algorithm
-    for label in unprotected:
-        if label in headers:
-            raise LocalError("cose-headers", "a header stands twice")
-    return cbor.encode(headers)
-
-
-def _parse(data, tag, length):
-    message = cbor.decode(data)
-    if not isinstance(message, cbor.Tag) or message.number != tag:
-        raise Malformed("cose-tag")
-    if len(cbor.expect(message.value, list, "cose-structure")) != length:
-        raise Malformed("cose-structure")
-    return message.value
-
-
-def _headers(protected, unprotected, algorithm):
-    """Both headers in one dict, once they hold what RFC 9052 section 3 asks for."""
-    headers = cbor.decode(cbor.expect(protected, bytes, "cose-structure"))
-    cbor.expect(headers, dict, "cose-headers")
-    if not _is_int(headers.get(_ALG), algorithm):
-        raise Unsupported("cose-algorithm")
-    for label, value in cbor.expect(unprotected, dict, "cose-structure").items():
-        if label in headers:
-            raise Malformed("cose-headers", "a header stands twice")
-        headers[label] = value
-    if _CRIT in headers:
-        raise Unsupported("cose-critical")
-    for label, value in headers.items():
-        if isinstance(label, bytes) or (label in (_KID, _IV) and not isinstance(value, bytes)):
-            raise Malformed("cose-headers")
-    return headers

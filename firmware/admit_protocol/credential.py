@@ -8,9 +8,10 @@ Must not know: whether the peer holds the key; EDHOC proves that.
 from collections import namedtuple
 
 from . import anchor, cose, cwt, kdf
+from .const import const
 from .errors import Malformed, Untrusted
 
-MAX_DEVICE_ID = 64  # bytes of UTF-8
+_MAX_DEVICE_ID = const(64)  # bytes of UTF-8
 
 # `public`: 64 bytes; `kid`: 1 byte; `site_id`: 16 bytes; `issued_at`: unix seconds; `data`: the whole token.
 Credential = namedtuple("Credential", ("device_id", "public", "kid", "site_id", "issued_at", "sign1", "data"))
@@ -48,7 +49,7 @@ def parse(data):
     if len(claims) != 4 or not (cwt.ISS in claims and cwt.SUB in claims and cwt.IAT in claims):
         raise Malformed("credential-claims")
     device_id = claims[cwt.SUB]
-    if not 0 < len(device_id.encode()) <= MAX_DEVICE_ID:
+    if not 0 < len(device_id.encode()) <= _MAX_DEVICE_ID:
         raise Malformed("credential-claims", "device id")
     public, device_kid = cwt.cnf_key(claims)
     if not _is_one_byte_int(device_kid):

@@ -8,20 +8,21 @@ Must not know: the time, and who may issue what.
 from collections import namedtuple
 
 from . import cbor, cose
+from .const import const
 from .errors import Malformed, Untrusted
 
-ISS = 1
-SUB = 2
-AUD = 3
-EXP = 4
-NBF = 5
-IAT = 6
-CTI = 7
-CNF = 8
-SCOPE = 9  # RFC 9200 section 5.8.3
-SIG_KEY = -65537  # private use: the COSE_Key with which the subject signs
+ISS = const(1)
+SUB = const(2)
+AUD = const(3)
+EXP = const(4)
+NBF = const(5)
+IAT = const(6)
+CTI = const(7)
+CNF = const(8)
+SCOPE = const(9)  # RFC 9200 section 5.8.3
+SIG_KEY = const(-65537)  # private use: the COSE_Key with which the subject signs
 
-_CNF_COSE_KEY = 1  # RFC 8747 section 3.2
+_CNF_COSE_KEY = const(1)  # RFC 8747 section 3.2
 
 # `claims`: a dict; `sign1`: the cose.Sign1 around them; `data`: the whole token.
 Cwt = namedtuple("Cwt", ("claims", "sign1", "data"))

@@ -6,9 +6,13 @@ caller chose: between `parse_message_2` and `verify_message_2` the caller decide
 """
 
 from . import cbor, edhoc, edhoc_session, kdf
+from .const import const
 from .errors import LocalError, Malformed, WrongSuite
 
-_START, _SENT_1, _PARSED_2, _VERIFIED_2 = 1, 2, 3, 4
+_START = const(1)
+_SENT_1 = const(2)
+_PARSED_2 = const(3)
+_VERIFIED_2 = const(4)
 
 
 def select_suites(preferred, suites_r):

@@ -8,9 +8,13 @@ Between `parse_message_3` and `verify_message_3` the caller decides whether it k
 """
 
 from . import cbor, edhoc, edhoc_session, kdf
+from .const import const
 from .errors import LocalError, Unsupported, WrongSuite
 
-_START, _PARSED_1, _SENT_2, _PARSED_3 = 1, 2, 3, 4
+_START = const(1)
+_PARSED_1 = const(2)
+_SENT_2 = const(3)
+_PARSED_3 = const(4)
 
 
 class Responder(edhoc_session.Session):

@@ -7,10 +7,14 @@ Must not know: transport, clock, who is trusted, where keys come from.
 """
 
 from . import cbor, edhoc, kdf
+from .const import const
 from .errors import LocalError, Unsupported, Untrusted, Unverified
 
-DEAD, DONE, CONFIRMED = 0, 8, 9  # states of both roles; 1 to 7 are a role's own
-_HASH_LENGTH = 32
+# states of both roles; 1 to 7 are a role's own
+_DEAD = const(0)
+DONE = const(8)
+CONFIRMED = const(9)
+_HASH_LENGTH = const(32)
 
 
 def derive(prk, label, context, length):
@@ -63,7 +67,7 @@ class Session:
 
     def erase(self):
         """Ends the session: wipes the ephemeral key and forgets every secret. May be called at any time."""
-        self._state = DEAD
+        self._state = _DEAD
         self._erase_ephemeral()
         self._key = self._prk = self._th = self._received = self._prk_out = None
 
@@ -98,7 +102,7 @@ class Session:
 
     def _step(self, before, after, work, *args):
         """Runs `work` if the state is `before`; the state is then `after`, or the session dead."""
-        state, self._state = self._state, DEAD
+        state, self._state = self._state, _DEAD
         try:
             if state != before:
                 raise LocalError("edhoc-state")
@@ -106,7 +110,7 @@ class Session:
             self._state = after
             return result
         finally:
-            if self._state == DEAD:
+            if self._state == _DEAD:
                 self.erase()
 
     def _check_done(self):

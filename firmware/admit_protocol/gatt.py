@@ -7,20 +7,21 @@ raise. It must not know Bluetooth beyond the MTU, nor what a message means. A ne
 """
 
 from .coap import EMPTY, MAX_TOKEN, Message, check_code, decode_body, encode_body, queue_up
+from .const import const
 from .errors import LocalError, Malformed, Unsupported
 
-SERVICE = "8df804b7-3300-496d-9dfa-f8fb40a236bc"
-DOWNSTREAM = "8bf52767-5625-43ca-a678-70883a366866"  # the client writes, with response
-UPSTREAM = "ab3720c8-7fc0-41f8-aa2a-9a45c2c01a4b"  # the server indicates
+SERVICE = const("8df804b7-3300-496d-9dfa-f8fb40a236bc")
+DOWNSTREAM = const("8bf52767-5625-43ca-a678-70883a366866")  # the client writes, with response
+UPSTREAM = const("ab3720c8-7fc0-41f8-aa2a-9a45c2c01a4b")  # the server indicates
 
-MIN_MTU = 128
-MAX_VALUE = 512  # Bluetooth Core, part F section 3.2.9
-TIMEOUT_MS = 5000
+MIN_MTU = const(128)
+_MAX_VALUE = const(512)  # Bluetooth Core, part F section 3.2.9
+TIMEOUT_MS = const(5000)
 
-RESERVED = 0x80
-MESSAGE_ID = 0x40
-CONFIRM = 0x20
-ACKNOWLEDGE_ID = 0x10
+_RESERVED = const(0x80)
+MESSAGE_ID = const(0x40)
+CONFIRM = const(0x20)
+_ACKNOWLEDGE_ID = const(0x10)
 
 
 def decode_value(data):
@@ -32,7 +33,7 @@ def decode_value(data):
     if not data:
         raise Malformed("gatt-truncated")
     bits, start = data[0] & 0xF0, 2 + (data[0] & 15)
-    if bits & RESERVED:
+    if bits & _RESERVED:
         raise Malformed("gatt-reserved-bit")
     if start > 2 + MAX_TOKEN:
         raise Malformed("gatt-token-length")
@@ -49,7 +50,7 @@ def decode_value(data):
 
 
 def encode_value(bits, message):
-    """One value: `bits` of MESSAGE_ID, CONFIRM and ACKNOWLEDGE_ID, then the message."""
+    """One value: `bits` of MESSAGE_ID, CONFIRM and _ACKNOWLEDGE_ID, then the message."""
     if message.code == EMPTY:
         return bytes((bits,))
     head = bytes((bits | len(message.token), message.code)) + message.token
@@ -64,10 +65,10 @@ class GattLayer:
     def __init__(self, server, mtu):
         if mtu < MIN_MTU:
             raise Unsupported("gatt-mtu", "%d, at least %d is needed" % (mtu, MIN_MTU))
-        self.max_payload = min(MAX_VALUE, mtu - 3)
+        self.max_payload = min(_MAX_VALUE, mtu - 3)
         self.garbage = 0
         self._server = server
-        # Of our latest message; the first one takes the other, 0. The peer's ACKNOWLEDGE_ID begins as 0 too, so a value
+        # Of our latest message; the first one takes the other, 0. The peer's acknowledgement bit begins as 0, so a value
         # that crosses our very first message passes for its acknowledgement: no harm, as GATT loses nothing.
         self._own_id = 1
         self._peer_id = 0  # of the peer's latest message that had CONFIRM set
@@ -90,7 +91,7 @@ class GattLayer:
         if seen == self._seen:
             return []
         self._seen = seen
-        if self._under_way is not None and bool(bits & ACKNOWLEDGE_ID) == self._own_id:
+        if self._under_way is not None and bool(bits & _ACKNOWLEDGE_ID) == self._own_id:
             self._under_way = self._ack_due_ms = None
         if bits & CONFIRM:
             self._peer_id = int(bool(bits & MESSAGE_ID))
@@ -153,7 +154,7 @@ class GattLayer:
         return bool(self._queue) and self._under_way is None
 
     def _bits(self):
-        return self._own_id * MESSAGE_ID | self._peer_id * ACKNOWLEDGE_ID
+        return self._own_id * MESSAGE_ID | self._peer_id * _ACKNOWLEDGE_ID
 
     def _give_up(self, now_ms):
         if self._ack_due_ms is not None and now_ms >= self._ack_due_ms:

@@ -9,14 +9,15 @@ Must not know: EDHOC, storage, clocks.
 
 from . import aif, anchor, cbor, cose, cwt, rule
 from .cbor import expect
+from .const import const
 from .errors import Malformed, Untrusted
 from .kdf import sha256
 
-KID_LENGTH = 8
-ID_LENGTH = 8
-MAX_SUBJECT = 64  # bytes of UTF-8
+KID_LENGTH = const(8)
+ID_LENGTH = const(8)
+_MAX_SUBJECT = const(64)  # bytes of UTF-8
 
-_SCOPE_VERSION = 1
+_SCOPE_VERSION = const(1)
 
 
 class Grant:
@@ -157,8 +158,8 @@ def _check_id(value):
 
 
 def _check_subject(value):
-    if not 0 < len(expect(value, str, "grant-subject").encode()) <= MAX_SUBJECT:
-        raise Malformed("grant-subject", "1 to %d bytes" % MAX_SUBJECT)
+    if not 0 < len(expect(value, str, "grant-subject").encode()) <= _MAX_SUBJECT:
+        raise Malformed("grant-subject", "1 to %d bytes" % _MAX_SUBJECT)
     return value
 
 

@@ -6,15 +6,33 @@ Must not know: where records are kept, or what is worth one.
 """
 
 from . import cbor, cose
+from .const import const
 from .kdf import sha256
 
 # Kinds of record. The numbers are for ever.
-BOOT, COMMISSIONED, LOGIN, LOGOUT, DECISION = 1, 2, 3, 4, 5
-INVOCATION, POLICY, TIME, HANDSHAKES_FAILED, GRANT = 6, 7, 8, 9, 10
+BOOT = const(1)
+COMMISSIONED = const(2)
+LOGIN = const(3)
+LOGOUT = const(4)
+DECISION = const(5)
+INVOCATION = const(6)
+POLICY = const(7)
+TIME = const(8)
+HANDSHAKES_FAILED = const(9)
+GRANT = const(10)
 
-ALLOWED, DENIED, DONE, FAILED = 1, 2, 3, 4  # outcomes
+# outcomes
+ALLOWED = const(1)
+DENIED = const(2)
+DONE = const(3)
+FAILED = const(4)
 
-REASON, RULE, COUNT, REPEATED, EPOCH = 1, 2, 3, 4, 5  # keys of a record's extra map
+# keys of a record's extra map
+REASON = const(1)
+RULE = const(2)
+COUNT = const(3)
+REPEATED = const(4)
+EPOCH = const(5)
 
 
 def encode_record(seq, time, kind, who, what, outcome, extra):

@@ -2,43 +2,38 @@
 
 Owns: a security context (keys, sequence numbers, replay window), the OSCORE option, and which CoAP options are seen
 outside. Algorithms: AES-CCM-16-64-128 and HKDF SHA-256, the ones that every implementation must have.
+Here is what a server needs; `oscore_client` adds the client's part, `oscore_preshared` what outlives a reset.
 Rules: a nonce is used once; nothing changes but by a message that has verified; what does not verify is not looked at.
 Must not know: links, peers, resources; how a context is found by its id, or how its secret came to be.
 """
 
 from . import cbor, coap
+from .const import const
 from .errors import LocalError, Malformed, Replayed, Unauthenticated, Unsupported
-from .kdf import constant_time_equal, hkdf_expand, hkdf_extract
+from .kdf import hkdf_expand, hkdf_extract
 
-ALGORITHM = 10  # AES-CCM-16-64-128
-MAX_ID = 7  # bytes of a Sender or Recipient ID: nonce length minus 6, section 3.3
-MAX_SEQUENCE = (1 << 40) - 1
-WINDOW = 32
-RESERVED = 64  # sequence numbers that a store sets aside at a time
+_ALGORITHM = const(10)  # AES-CCM-16-64-128
+_MAX_ID = const(7)  # bytes of a Sender or Recipient ID: nonce length minus 6, section 3.3
+MAX_SEQUENCE = const((1 << 40) - 1)
+WINDOW = const(32)
 
-_TAG = 8
-_HOP_LIMIT = 16
+_TAG = const(8)
+_HOP_LIMIT = const(16)
 # Class U. All others, unknown ones included, are class E (section 4.1); Observe is put outside as well.
 _OUTSIDE = (coap.URI_HOST, coap.URI_PORT, _HOP_LIMIT, coap.EDHOC, coap.PROXY_URI, coap.PROXY_SCHEME)
 
 
 class Context:
-    """A security context, good for both roles. RFC 8613 section 3.
+    """A security context, good for the server's role. RFC 8613 section 3.
 
-    `suite` encrypts, decrypts and is random. Ids: 0..7 bytes, one unlike the other. Raises LocalError("oscore-id").
-
-    A context of a fresh secret (EDHOC) lives in RAM and needs no more. One of a preshared secret outlives a reset, so
-    that it needs `store`, whose `reserve()` stores for good that the next RESERVED sequence numbers are spent, and
-    returns the first of them (appendix B.1.1); and `needs_echo=True` after each start, so that no old request is
-    taken for a new one (appendix B.1.2).
+    `suite` encrypts and decrypts. Ids: 0..7 bytes, one unlike the other. Raises LocalError("oscore-id").
+    The secret is fresh (EDHOC), so that the context may live in RAM and end with it.
 
     `sequence` is the number that the next message uses, if it needs one.
     """
 
-    def __init__(
-        self, suite, master_secret, master_salt, sender_id, recipient_id, id_context=None, store=None, needs_echo=False
-    ):
-        if len(sender_id) > MAX_ID or len(recipient_id) > MAX_ID or sender_id == recipient_id:
+    def __init__(self, suite, master_secret, master_salt, sender_id, recipient_id, id_context=None):
+        if len(sender_id) > _MAX_ID or len(recipient_id) > _MAX_ID or sender_id == recipient_id:
             raise LocalError("oscore-id")
         prk = hkdf_extract(master_salt, master_secret)
         self.sender_id = sender_id
@@ -46,51 +41,30 @@ class Context:
         self.id_context = id_context
         self.sequence = 0
         self._suite = suite
-        self._store = store
-        self._reserved_end = 0
         self._sender_key = _derive(prk, sender_id, id_context, "Key", 16)
         self._recipient_key = _derive(prk, recipient_id, id_context, "Key", 16)
         self._common_iv = int.from_bytes(_derive(prk, b"", id_context, "IV", 13), "big")
         self._window = ReplayWindow()
-        self._echo = suite.random(8) if needs_echo else None
-
-    def protect_request(self, message):
-        """(outer message, ref); `ref` is what `unprotect_response` needs. RFC 8613 section 8.1.
-
-        Raises LocalError: "oscore-exhausted", "oscore-nested", "oscore-proxy-uri".
-        """
-        observe = message.uint(coap.OBSERVE)
-        outside, plaintext = _split(message)
-        partial_iv = self._next_partial_iv()
-        ref = Reference(self, self.sender_id, partial_iv, observe == 0)
-        outer = self._seal(message, outside, plaintext, self._nonce(self.sender_id, partial_iv), ref)
-        outer.code = coap.POST if observe is None else coap.FETCH
-        outer.add_option(coap.OSCORE, _encode_option(partial_iv, self.sender_id, self.id_context))
-        return outer, ref
 
     def unprotect_request(self, outer):
         """(inner message, ref); `ref` is what `protect_response` needs. RFC 8613 section 8.2.
 
         Raises Unauthenticated("oscore-unprotected"), Unsupported("oscore-option"), Unauthenticated("oscore-context")
         (made for another context), Replayed("oscore-replayed"), Replayed("oscore-too-old"), Unverified("ccm-tag"),
-        Malformed: "oscore-too-short", "oscore-code", "oscore-inner-option" and those of `coap.decode_body`;
-        and Replayed("oscore-echo"), whose `.response` is to be sent: a message that verified, but might be old.
+        Malformed: "oscore-too-short", "oscore-code", "oscore-inner-option" and those of `coap.decode_body`.
         """
-        partial_iv, kid, kid_context = _parse_of(outer)
+        partial_iv, kid, kid_context = option_of(outer)
         if partial_iv is None or kid is None:
             raise Unsupported("oscore-option", "a request without Partial IV or kid")
         self._check_ids(kid, kid_context)
         number = int.from_bytes(partial_iv, "big")
         self._window.check(number)
-        ref = Reference(self, kid, partial_iv, False)
+        ref = Reference(self, kid, partial_iv)
         plaintext = self._open(outer, self._nonce(kid, partial_iv), ref)
-        if self._echo is None:
-            self._window.mark(number)
-        inner = _join(outer, plaintext)
+        self._mark(number)
+        inner = join(outer, plaintext)
         if not inner.is_request:
             raise Malformed("oscore-code")
-        if self._echo is not None:
-            self._check_echo(inner, number, ref)
         return inner, ref
 
     def protect_response(self, response, ref, observe=False):
@@ -102,49 +76,20 @@ class Context:
         """
         self._check_ref(ref, self.recipient_id)
         notifies = response.option(coap.OBSERVE) is not None
-        outside, plaintext = _split(response)
+        outside, plaintext = split(response)
         partial_iv = self._next_partial_iv() if observe or notifies or ref.answered else None
         ref.answered = True
-        if partial_iv is None:
-            nonce = self._nonce(ref.kid, ref.partial_iv)
-        else:
-            nonce = self._nonce(self.sender_id, partial_iv)
+        nonce = self._response_nonce(ref, self.sender_id, partial_iv)
         outer = self._seal(response, outside, plaintext, nonce, ref)
         outer.code = coap.CONTENT if notifies else coap.CHANGED
-        outer.add_option(coap.OSCORE, _encode_option(partial_iv, None, None))
+        outer.add_option(coap.OSCORE, encode_option(partial_iv, None, None))
         return outer
 
-    def unprotect_response(self, outer, ref):
-        """The inner message. RFC 8613 section 8.4.
-
-        One response is accepted, and after an Observe registration any number, each newer than the one before, until
-        one comes without Observe. The value of Observe becomes the low 24 bits of the Partial IV (section 4.1.3.5.2).
-        Raises as `unprotect_request`, but never "oscore-echo" nor "oscore-too-old"; Malformed("oscore-observe") for a
-        notification that nobody asked for, or one with a value.
-        """
-        self._check_ref(ref, self.sender_id)
-        partial_iv, kid, kid_context = _parse_of(outer)
-        self._check_ids(self.recipient_id if kid is None else kid, kid_context)
-        number = -1 if partial_iv is None else int.from_bytes(partial_iv, "big")
-        if ref.closed or number <= ref.newest:
-            raise Replayed("oscore-replayed")
-        if partial_iv is None:
-            nonce = self._nonce(ref.kid, ref.partial_iv)
-        else:
-            nonce = self._nonce(self.recipient_id, partial_iv)
-        inner = _join(outer, self._open(outer, nonce, ref))
-        if not coap.CREATED <= inner.code < 0xC0:
-            raise Malformed("oscore-code")
-        ref.accept(inner, number)
-        return inner
+    def _mark(self, number):
+        """A request of this number has verified."""
+        self._window.mark(number)
 
     def _next_partial_iv(self):
-        if self._store is not None and self.sequence >= self._reserved_end:
-            start = self._store.reserve()
-            if start < self.sequence:
-                raise LocalError("oscore-store", "went backwards")
-            self.sequence = start
-            self._reserved_end = start + RESERVED
         number = self.sequence
         if number > MAX_SEQUENCE:
             raise LocalError("oscore-exhausted")
@@ -155,6 +100,10 @@ class Context:
         """RFC 8613 section 5.2: size of the id, id in 7 bytes, Partial IV in 5, all XORed with the Common IV."""
         parts = len(generator_id) << 96 | int.from_bytes(generator_id, "big") << 40 | int.from_bytes(partial_iv, "big")
         return (self._common_iv ^ parts).to_bytes(13, "big")
+
+    def _response_nonce(self, ref, generator_id, partial_iv):
+        """The request's own nonce for a response without Partial IV. RFC 8613 section 5.2."""
+        return self._nonce(ref.kid, ref.partial_iv) if partial_iv is None else self._nonce(generator_id, partial_iv)
 
     def _seal(self, message, outside, plaintext, nonce, ref):
         outer = message.copy()
@@ -176,53 +125,28 @@ class Context:
         if ref.context is not self or ref.kid != kid:
             raise LocalError("oscore-ref")
 
-    def _check_echo(self, inner, number, ref):
-        """Accept the first request that proves to be younger than our start; challenge any other. Appendix B.1.2."""
-        if constant_time_equal(inner.option(coap.ECHO) or b"", self._echo):
-            self._window.begin(number)
-            self._echo = None
-            return
-        challenge = coap.response(coap.UNAUTHORIZED, options=((coap.ECHO, self._echo),))
-        challenge.token = inner.token
-        error = Replayed("oscore-echo", "send it again with the Echo option of the answer")
-        error.response = self.protect_response(challenge, ref, observe=True)
-        raise error
-
 
 class Reference:
     """Binds responses to their request; callers only carry it from one call to the next."""
 
-    def __init__(self, context, kid, partial_iv, registers):
+    def __init__(self, context, kid, partial_iv):
         self.context = context
         self.kid = kid
         self.partial_iv = partial_iv
-        self.registers = registers  # an Observe registration
         self.answered = False  # server: the nonce of the request is spent
-        self.closed = False  # client: no more responses
-        self.newest = -2  # client: Notification Number; -1 after a response on the nonce of the request
 
     def aad(self):
         """RFC 8613 section 5.4."""
-        external_aad = cbor.encode([1, [ALGORITHM], self.kid, self.partial_iv, b""])
+        external_aad = cbor.encode([1, [_ALGORITHM], self.kid, self.partial_iv, b""])
         return cbor.encode(["Encrypt0", b"", external_aad])
-
-    def accept(self, response, number):
-        """Take note of a response that has verified. RFC 8613 section 8.4.2."""
-        value = response.option(coap.OBSERVE)
-        if value is not None:
-            if value or not self.registers:
-                raise Malformed("oscore-observe")
-            response.set_option(coap.OBSERVE, max(number, 0) & 0xFFFFFF)
-        self.newest = number
-        self.closed = value is None
 
 
 class ReplayWindow:
     """Which of the WINDOW latest sequence numbers have come. RFC 8613 section 7.4, RFC 6347 section 4.1.2.6."""
 
-    def __init__(self):
-        self._newest = -1
-        self._seen = 0  # bit n: the number `_newest` - n has come
+    def __init__(self, newest=-1, seen=0):
+        self._newest = newest
+        self._seen = seen  # bit n: the number `_newest` - n has come
 
     def check(self, number):
         """Raise Replayed unless `number` is new."""
@@ -240,11 +164,6 @@ class ReplayWindow:
             return
         self._seen = (self._seen << ahead | 1) & (1 << WINDOW) - 1 if ahead < WINDOW else 1
         self._newest = number
-
-    def begin(self, number):
-        """`number` is the first of a new life: nothing up to it is ever new again."""
-        self._newest = number
-        self._seen = (1 << WINDOW) - 1
 
 
 def parse_option(value):
@@ -271,16 +190,27 @@ def parse_option(value):
     return partial_iv, kid, kid_context
 
 
-def combine(message_3, outer):
-    """The combined request: `outer` with the EDHOC option, `message_3` before its ciphertext. RFC 9668 section 3.2.1.
+def encode_option(partial_iv, kid, kid_context):
+    """The value of which `parse_option` makes these three. RFC 8613 section 6.1."""
+    flags = len(partial_iv) if partial_iv else 0
+    value = partial_iv or b""
+    if kid_context is not None:
+        flags |= 0x10
+        value += bytes((len(kid_context),)) + kid_context
+    if kid is not None:
+        flags |= 8
+        value += kid
+    return bytes((flags,)) + value if flags else b""
 
-    message_3 as EDHOC sends it: one CBOR byte string. Raises LocalError("oscore-combined").
-    """
-    if outer.option(coap.OSCORE) is None or type(cbor.decode(message_3)) is not bytes:
-        raise LocalError("oscore-combined")
-    request = outer.with_option(coap.EDHOC, b"")
-    request.payload = message_3 + outer.payload
-    return request
+
+def option_of(outer):
+    """`parse_option` of the one OSCORE option of a message; Unauthenticated("oscore-unprotected") if it has none."""
+    values = outer.all(coap.OSCORE)
+    if not values:
+        raise Unauthenticated("oscore-unprotected")
+    if len(values) > 1:
+        raise Unsupported("oscore-option", "repeated")
+    return parse_option(values[0])
 
 
 def split_combined(outer):
@@ -298,40 +228,12 @@ def split_combined(outer):
     return outer.payload[:end], request
 
 
-def _derive(prk, id_, id_context, kind, length):
-    """RFC 8613 section 3.2.1."""
-    return hkdf_expand(prk, cbor.encode([id_, id_context, ALGORITHM, kind, length]), length)
-
-
-def _encode_option(partial_iv, kid, kid_context):
-    flags = len(partial_iv) if partial_iv else 0
-    value = partial_iv or b""
-    if kid_context is not None:
-        flags |= 0x10
-        value += bytes((len(kid_context),)) + kid_context
-    if kid is not None:
-        flags |= 8
-        value += kid
-    return bytes((flags,)) + value if flags else b""
-
-
-def _parse_of(outer):
-    values = outer.all(coap.OSCORE)
-    if not values:
-        raise Unauthenticated("oscore-unprotected")
-    if len(values) > 1:
-        raise Unsupported("oscore-option", "repeated")
-    return parse_option(values[0])
-
-
-def _split(message):
+def split(message):
     """(options to be seen outside, plaintext) of a message. RFC 8613 sections 4.1 and 5.3."""
     inside, outside = [], []
     for number, value in message.options:
         if number == coap.OSCORE:
             raise LocalError("oscore-nested")
-        if number == coap.PROXY_URI and _names_resource(value):
-            raise LocalError("oscore-proxy-uri", "give its path and query as Uri-Path and Uri-Query: they are secret")
         if number == coap.OBSERVE:
             outside.append((number, value))
             value = value if message.is_request else b""  # the Partial IV orders notifications, section 4.1.3.5.2
@@ -339,12 +241,7 @@ def _split(message):
     return outside, bytes((message.code,)) + coap.encode_body(inside, message.payload)
 
 
-def _names_resource(proxy_uri):
-    host = proxy_uri.split(b"://", 1)[-1]
-    return b"/" in host or b"?" in host
-
-
-def _join(outer, plaintext):
+def join(outer, plaintext):
     """The inner message: nothing of the outer one counts but its header and class U options. RFC 8613 section 8.2."""
     options, payload = coap.decode_body(plaintext[1:])
     inner = outer.copy()
@@ -356,3 +253,8 @@ def _join(outer, plaintext):
             raise Malformed("oscore-inner-option")
         inner.add_option(number, value)
     return inner
+
+
+def _derive(prk, id_, id_context, kind, length):
+    """RFC 8613 section 3.2.1."""
+    return hkdf_expand(prk, cbor.encode([id_, id_context, _ALGORITHM, kind, length]), length)

@@ -12,12 +12,13 @@ double so many times, then add the point. Multiplying two 256-bit numbers and re
 cost; the figures below count those multiplications, and tests count them in the code.
 """
 
+from .const import const
 from .errors import Malformed
 from .p256_comb import COLUMNS, COMB, TEETH
 
-P = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF
-N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+P = const(0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF)
+N = const(0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551)
+B = const(0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B)
 
 # How often each costly operation has run; tests and benchmarks read it.
 counts = {"fixed_base": 0, "variable_base": 0, "verify": 0, "recover_y": 0}

@@ -5,16 +5,17 @@ such as the rule behind a denial, is decided by who fills `extra`.
 """
 
 from . import cbor, coap
+from .const import const
 from .errors import LocalError
 
-TITLE = -1  # str, the reason
-DETAIL = -2  # str, for people
+TITLE = const(-1)  # str, the reason
+DETAIL = const(-2)  # str, for people
 
-CODE = 1  # int, the error's number in docs/SPEC.md
-RULE = 2  # int, the rule that decided
+CODE = const(1)  # int, the error's number in docs/SPEC.md
+RULE = const(2)  # int, the rule that decided
 
 # Custom entries are named by an absolute URI (RFC 9290 section 3.2): no shorter one says who we are.
-_ENTRY = "admit:"
+_ENTRY = const("admit:")
 
 
 def encode(error, extra=None):

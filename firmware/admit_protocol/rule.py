@@ -9,18 +9,19 @@ Must not know: whose rules these are, how they came here, what a clock or a mess
 from collections import namedtuple
 
 from .cbor import expect
+from .const import const
 from .errors import Malformed, Untrusted
 
 # The conditions of a rule, by number. All that are there must hold; an unknown one never holds.
-WINDOWS = 1  # [[days, start_minute, end_minute], ...]: bit 0 of days is Monday; end <= start runs into the next day
-ZONE = 2  # [[from_unix, offset_minutes], ...] ascending: local time is UTC plus the offset last begun
-BOUNDS = 3  # {argument name: [least or null, most or null]}
+WINDOWS = const(1)  # [[days, start_minute, end_minute], ...]: bit 0 of days: Monday; end <= start: into the next day
+ZONE = const(2)  # [[from_unix, offset_minutes], ...] ascending: local time is UTC plus the offset last begun
+BOUNDS = const(3)  # {argument name: [least or null, most or null]}
 
-ALL_METHODS = 0x7F  # GET to iPATCH in AIF's mask, RFC 9237 section 3
+ALL_METHODS = const(0x7F)  # GET to iPATCH in AIF's mask, RFC 9237 section 3
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
-_GET = 1
-_DAY_MINUTES = 1440
+_GET = const(1)
+_DAY_MINUTES = const(1440)
 
 Rule = namedtuple("Rule", ("pattern", "methods", "conditions"))
 

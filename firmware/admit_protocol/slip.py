@@ -4,15 +4,17 @@ Owns framing, escapes and the frame check sequence. Bytes may come in any pieces
 counted, and the next 0xC0 starts afresh. It must not know CoAP: a datagram is bytes here.
 """
 
-END = b"\xc0"
-ESC = b"\xdb"
-COAP = 0xA9
-DIAGNOSTIC = 0x0A
+from .const import const
 
-_ESCAPED = {0xDC: END, 0xDD: ESC}
-_GOOD_FCS = 0xF0B8  # of a frame with its FCS: RFC 1662 appendix C.2
+_END = const(b"\xc0")
+_ESC = const(b"\xdb")
+_COAP = const(0xA9)
+_DIAGNOSTIC = const(0x0A)
 
-_POLYNOMIAL = 0x1081  # x^16 + x^12 + x^5 + 1 bit-reversed, as it acts on four bits at once
+_ESCAPED = {0xDC: _END, 0xDD: _ESC}
+_GOOD_FCS = const(0xF0B8)  # of a frame with its FCS: RFC 1662 appendix C.2
+
+_POLYNOMIAL = const(0x1081)  # x^16 + x^12 + x^5 + 1 bit-reversed, as it acts on four bits at once
 
 
 def fcs16(data):
@@ -26,23 +28,23 @@ def fcs16(data):
 
 def encode_coap(datagram):
     """The frame of one CoAP datagram, with its delimiters."""
-    body = bytes((COAP,)) + datagram
+    body = bytes((_COAP,)) + datagram
     fcs = fcs16(body) ^ 0xFFFF
     return _frame(body + bytes((fcs & 0xFF, fcs >> 8)))
 
 
 def encode_diagnostic(text):
     """The frame of a text for people; it had better end with a newline (section 4 of the draft)."""
-    return _frame(bytes((DIAGNOSTIC,)) + text.encode())
+    return _frame(bytes((_DIAGNOSTIC,)) + text.encode())
 
 
 def _frame(body):
-    return END + body.replace(ESC, b"\xdb\xdd").replace(END, b"\xdb\xdc") + END
+    return _END + body.replace(_ESC, b"\xdb\xdd").replace(_END, b"\xdb\xdc") + _END
 
 
 def _unescape(raw):
-    """The frame without escapes, or None: a wrong escape, or an ESC at the end, which aborts a frame (section 6)."""
-    first, *rest = raw.split(ESC)
+    """The frame without escapes, or None: a wrong escape, or an _ESC at the end, which aborts a frame (section 6)."""
+    first, *rest = raw.split(_ESC)
     pieces = [first]
     for piece in rest:
         plain = _ESCAPED.get(piece[0]) if piece else None
@@ -69,7 +71,7 @@ class Decoder:
 
         "other" is what slipmux does not name: an IP packet, or text of a program that knows no frames.
         """
-        pieces = (self._raw + data).split(END)
+        pieces = (self._raw + data).split(_END)
         # One byte more than the longest frame can take, all escaped, keeps a too long one too long and no longer.
         self._raw = pieces.pop()[: 2 * self._limit + 1]
         frames = [self._parse(raw) for raw in pieces if raw]
@@ -80,9 +82,9 @@ class Decoder:
         frame = _unescape(raw)
         if frame is None or len(frame) > self._limit:
             return None
-        if frame[0] == COAP:
+        if frame[0] == _COAP:
             return ("coap", frame[1:-2]) if fcs16(frame) == _GOOD_FCS else None
-        if frame[0] == DIAGNOSTIC:
+        if frame[0] == _DIAGNOSTIC:
             try:
                 return "diagnostic", str(frame[1:], "utf-8")
             except UnicodeError:

@@ -10,18 +10,29 @@ from dataclasses import dataclass
 
 from admit.connection import Connection, block_wise
 from admit.suite import HostSuite
-from admit_protocol import cbor, coap, credential, edhoc, grant, oscore, problem
+from admit_protocol import cbor, coap, credential, edhoc, grant, oscore_client, problem
 from admit_protocol.anchor import Anchor
 from admit_protocol.edhoc_initiator import Initiator
-from admit_protocol.errors import AdmitError, Busy, Conflict, Denied, NotFound, Refused, UnknownCredential, Untrusted
+from admit_protocol.errors import (
+    AdmitError,
+    Busy,
+    Conflict,
+    Denied,
+    NotFound,
+    Refused,
+    TimedOut,
+    UnknownCredential,
+    Untrusted,
+)
 
 METHOD = 2  # the user by static Diffie-Hellman, the device by signature
 CIPHER_SUITE = 2
 # What OSCORE and CoAP add to a block: OSCORE option 14, tag 8, tokens and ids 8, inner code and options 26.
 _OVERHEAD = 56
+_MAX_TEXT = 400  # characters that are shown of a device's own words
 
 # GET /id
-_STATE, _CREDENTIAL = 1, 2
+_STATE, _CREDENTIAL, _VERSIONS = 1, 2, 3
 
 
 @dataclass(frozen=True)
@@ -50,7 +61,8 @@ async def describe(connection: Connection) -> Description:
     response = checked(await connection.request(coap.request(coap.GET, "/id")))
     body = cbor.expect(cbor.decode(response.payload), dict, "id-body")
     state = cbor.expect(body.get(_STATE), str, "id-body")
-    return Description(state, body.get(_CREDENTIAL), cbor.expect(body.get(3), dict, "id-body"))
+    credential_data = cbor.expect(body.get(_CREDENTIAL), (bytes, type(None)), "id-body")
+    return Description(state, credential_data, cbor.expect(body.get(_VERSIONS), dict, "id-body"))
 
 
 async def trusted_credential(connection: Connection, anchor: Anchor, device_id: str) -> bytes:
@@ -76,13 +88,14 @@ def check_credential(data: bytes, anchor: Anchor, device_id: str) -> None:
 class Session:
     """A session with one device. `start` runs EDHOC up to message_2; the first request carries message_3."""
 
+    _context: oscore_client.ClientContext  # there once started
+
     def __init__(self, connection: Connection, holder: Holder, device_credential: bytes, known: bool = False):
         self.connection = connection
-        self._holder = holder
+        self.holder = holder
         self._device = edhoc.cwt_credential(device_credential)
         self._by_value = not known
         self._suite = HostSuite()
-        self._context: oscore.Context | None = None
         self._message_3: bytes | None = None
         self._first = asyncio.Lock()
         self.sent_grant = False
@@ -99,7 +112,7 @@ class Session:
         initiator.verify_message_2(self._device)
         self._message_3 = initiator.message_3()
         secret, salt = initiator.oscore()
-        self._context = oscore.Context(self._suite, secret, salt, initiator.c_r, initiator.c_i)
+        self._context = oscore_client.ClientContext(self._suite, secret, salt, initiator.c_r, initiator.c_i)
 
     async def request(
         self, method: int, path: str, payload: bytes = b"", content_format: int | None = None, query: str = ""
@@ -126,31 +139,37 @@ class Session:
     async def _introducing(self, step):
         """Run `step`; if the device does not know the grant yet, run EDHOC again with the grant itself, and repeat it.
 
-        That is safe: a device that did not know the grant has executed nothing.
+        That is safe: a device that did not know the grant has executed nothing. Nobody vouches for its saying so: it
+        is believed of message_3 alone, and once.
         """
         try:
             return await step()
         except UnknownCredential:
+            if self._by_value:
+                raise
             self._by_value = True
             await self.start()
             return await step()
 
     async def _protected(self, message: coap.Message) -> coap.Message:
-        if self._message_3 is not None and not self._fits(message):
+        if self._message_3 is not None and not self._fits(self._message_3, message):
             await self._send_message_3()
         outer, reference = self._context.protect_request(message)
         if self._message_3 is not None:
-            outer = oscore.combine(self._message_3, outer)
+            outer = oscore_client.combine(self._message_3, outer)
         response = await self.connection.exchange(outer)
-        _raise_edhoc_error(response)
+        if self._message_3 is not None:
+            _raise_edhoc_error(response)
+        if response.option(coap.OSCORE) is None and response.code == coap.UNAUTHORIZED:
+            raise TimedOut("session-lost")  # RFC 8613 section 8.2: no security context
         if response.option(coap.OSCORE) is None:
             raise Refused("device-refused", coap.code_text(response.code), response.code)
         inner = self._context.unprotect_response(response, reference)
         self._message_3 = None
         return inner
 
-    def _fits(self, message: coap.Message) -> bool:
-        return len(self._message_3) + len(message.payload) + _OVERHEAD + 32 <= self.connection.max_payload
+    def _fits(self, message_3: bytes, message: coap.Message) -> bool:
+        return len(message_3) + len(message.payload) + _OVERHEAD + 32 <= self.connection.max_payload
 
     async def _send_message_3(self) -> None:
         if self._message_3 is None:
@@ -162,11 +181,11 @@ class Session:
         self._message_3 = None
 
     def _initiator(self) -> Initiator:
-        own = edhoc.cwt_credential(self._holder.grant, grant.kid_of(self._holder.grant))
+        own = edhoc.cwt_credential(self.holder.grant, grant.kid_of(self.holder.grant))
         id_cred_i = edhoc.by_value(own.data) if self._by_value else own.id_cred
         self.sent_grant = self._by_value
         c_i = bytes([self._suite.random(1)[0] % 24])
-        return Initiator(self._suite, METHOD, [CIPHER_SUITE], self._holder.key, id_cred_i, own, c_i)
+        return Initiator(self._suite, METHOD, [CIPHER_SUITE], self.holder.key, id_cred_i, own, c_i)
 
 
 def _edhoc_request(body: bytes, content_format: int) -> coap.Message:
@@ -180,7 +199,10 @@ def _raise_edhoc_error(response: coap.Message) -> None:
     error = edhoc.parse_error(response.payload)
     if error and error[0] == 3:
         raise UnknownCredential("edhoc-unknown-credential", "the device does not know this grant")
-    raise Refused("handshake-refused", str(error[1]) if error else "", response.code)
+    said = _printable(str(error[1])) if error else ""
+    if said == "edhoc-unexpected":
+        raise TimedOut("session-lost", "it knows nothing of this handshake")
+    raise Refused("handshake-refused", said, response.code)
 
 
 _BY_STATUS = {coap.NOT_FOUND: NotFound, coap.CONFLICT: Conflict, coap.SERVICE_UNAVAILABLE: Busy}
@@ -197,10 +219,15 @@ def checked(response: coap.Message) -> coap.Message:
 
 
 def _refusal(code: int, details: dict) -> AdmitError:
-    reason = details.get(problem.TITLE, "device-refused")
-    detail = details.get(problem.DETAIL, "") or coap.code_text(code)
+    reason = _printable(details.get(problem.TITLE, "device-refused"))
+    detail = _printable(details.get(problem.DETAIL, "")) or coap.code_text(code)
     if code == coap.FORBIDDEN:
         return Denied(reason, detail, details.get(problem.RULE))
     if code in _BY_STATUS:
         return _BY_STATUS[code](reason, detail)
     return Refused(reason, detail, code, details)
+
+
+def _printable(text: str) -> str:
+    """What a device says, fit for a terminal: one line, no control characters, not endless."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text[:_MAX_TEXT])

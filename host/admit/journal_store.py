@@ -12,7 +12,7 @@ from admit.registry import Registry
 from admit.registry_models import HeadRow, RecordRow
 from admit.suite import HostSuite
 from admit_protocol import journal, journal_reader
-from admit_protocol.errors import Unverified
+from admit_protocol.errors import Malformed, Unverified
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,15 @@ def collect(
 def verify_stored(registry: Registry, device_id: str) -> list[journal_reader.Record]:
     """Every stored record, verified anew against the heads seen, from the first to the last.
 
-    Raises Unverified or Malformed if the registry itself was tampered with.
+    Raises Unverified if the registry itself was tampered with.
     """
+    try:
+        return _verify_stored(registry, device_id)
+    except Malformed as error:
+        raise Unverified("journal-altered", f"what is stored of {device_id} cannot be read: {error.reason}") from None
+
+
+def _verify_stored(registry: Registry, device_id: str) -> list[journal_reader.Record]:
     device = registry.device(device_id)
     stored = {row.seq: row.data for row in registry.records(device_id)}
     records: list[journal_reader.Record] = []

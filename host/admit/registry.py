@@ -101,10 +101,10 @@ class Registry:
             raise Conflict("registry-ambiguous", f"{len(found)} grants begin with {grant_id}: give more digits")
         return found[0]
 
-    def grant_holder(self, kid: bytes) -> str | None:
-        """The user whom a journal names by `kid`, or None."""
+    def named_grant(self, kid: bytes) -> GrantRow | None:
+        """The grant that a journal names by its `kid`, or None."""
         with self._change() as session:
-            return session.scalar(select(GrantRow.user_name).where(GrantRow.kid == kid))
+            return session.scalar(select(GrantRow).where(GrantRow.kid == kid))
 
     def revoked(self) -> set[str]:
         """Ids of every grant that was taken back."""

@@ -11,10 +11,9 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from admit_protocol import cbor, coap
-from admit_protocol.errors import Busy, Malformed, TimedOut
-
 from admit.client import Session
+from admit_protocol import cbor, coap
+from admit_protocol.errors import AdmitError, Busy, Malformed, NotFound, TimedOut
 
 ATTEMPTS = 4
 PAUSE_S = 0.5
@@ -43,9 +42,15 @@ async def list_routines(session: Session) -> dict[str, dict]:
 
 
 async def invoke(
-    open_session: Open, name: str, arguments: dict, retrying: Callable[[str], None] = lambda reason: None
+    open_session: Open,
+    name: str,
+    arguments: dict,
+    retrying: Callable[[AdmitError], None] = lambda error: None,
+    step: Callable[[str], None] = lambda words: None,
 ) -> Outcome:
-    """Invoke a routine once. `open_session()` makes a visit; `retrying(reason)` is told before each further one.
+    """Invoke a routine once. `open_session()` makes a visit; `retrying(error)` is told before each further one.
+
+    `step(words)` is told before the device is asked.
 
     Raises Denied, NotFound, Refused; TimedOut if the device stays away, and then nobody knows whether it happened.
     """
@@ -53,13 +58,20 @@ async def invoke(
     for attempt in range(1, ATTEMPTS + 1):
         try:
             async with open_session() as session:
+                step(f"invoking {name}")
                 return await _ask(session, name, identifier, arguments)
-        except (TimedOut, Busy) as error:
-            if attempt == ATTEMPTS:
+        except AdmitError as error:
+            was_never_there = attempt == 1 and isinstance(error, NotFound)
+            if attempt == ATTEMPTS or was_never_there or not may_pass(error):
                 raise
-            retrying(str(error))
+            retrying(error)
             await asyncio.sleep(PAUSE_S * attempt)
     raise AssertionError
+
+
+def may_pass(error: AdmitError) -> bool:
+    """Whether a device that was there a moment ago may come back: it is busy, out of reach, or restarting."""
+    return isinstance(error, TimedOut | Busy) or error.reason in ("ble-not-found", "serial-not-found")
 
 
 async def _ask(session: Session, name: str, identifier: bytes, arguments: dict) -> Outcome:

@@ -20,16 +20,15 @@ async def visit(
 ) -> AsyncIterator[Session]:
     """A session with exactly the device `device_id`, which has proven itself; the wallet's grant is on its way.
 
-    `step(words)` is told of each stage. Raises NotFound("wallet-no-grant") and other reasons not to go at all; Untrusted or Unverified if it is not that
-    device; what the transport raises.
+    `step(words)` is told of each stage. Raises NotFound("wallet-no-grant") and other reasons not to go at all;
+    Untrusted or Unverified if it is not that device; what the transport raises.
     """
     grant = wallet.grant_for(device_id, int(time.time()))
     holder = Holder(wallet.login_key, grant.data, wallet.anchor)
     step(f"finding {device_id}")
     async with Connection(transport) as connection:
         step(f"proving {device_id}")
-        session = await _proven(connection, holder, wallet, device_id)
-        yield session
+        yield await _proven(connection, holder, wallet, device_id)
 
 
 async def _proven(connection: Connection, holder: Holder, wallet: Wallet, device_id: str) -> Session:

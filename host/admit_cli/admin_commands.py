@@ -2,16 +2,16 @@
 
 import rich_click as click
 
-from admit import admin, journal_store
+from admit import admin, journal_store, keyfiles
 from admit.client import Holder
 from admit.collect import deliver_bundle, fetch_journal
 from admit.connection import Connection
 from admit.transport import open_transport
 from admit_cli.command import Call, command
+from admit_cli.hints import cause
 from admit_cli.output import progress, say, warn
 from admit_cli.visiting import as_user, go, run, via, wallet_of
 from admit_cli.words import journal_fields
-from admit_protocol import credential
 from admit_protocol.errors import AdmitError
 
 
@@ -22,6 +22,9 @@ from admit_protocol.errors import AdmitError
 def provision(call: Call, port, device_id, user):
     """Take the board at PORT into the site, under a name: key, credential, trust anchor, proof.
 
+    \b
+    admit provision /dev/ttyUSB0 --name kiosk-1
+
     PORT is a serial port or anything that pyserial opens. The device makes its own key and keeps it. If the cable falls
     out, the same command goes on where it was.
     """
@@ -29,6 +32,7 @@ def provision(call: Call, port, device_id, user):
 
     wallet = wallet_of(call, user)
     admin.check_name(device_id)
+    holder = Holder(wallet.login_key, wallet.grant_for(device_id, call.now).data, wallet.anchor)
     call.signer.unlock()
 
     def issue(public: bytes) -> bytes:
@@ -36,14 +40,13 @@ def provision(call: Call, port, device_id, user):
 
     async def work():
         async with Connection(open_transport(port)) as connection:
-            holder = Holder(wallet.login_key, wallet.grant_for(device_id, call.now).data, wallet.anchor)
             return await commission(connection, holder, device_id, issue, progress)
 
     data, health = run(work())
-    wallet.add_device(data)
-    parsed = credential.parse(data)
-    fields = {"device": device_id, "state": "commissioned", "key": parsed.public.hex()[:16], "proven": True, **health}
-    call.out.fields("device", fields, ["device", "state", "key", "version"])
+    known = wallet.add_device(data)
+    call.site.registry.add_device(data, call.now)  # a registry put back from a backup may have forgotten it
+    fields = {"device": device_id, "state": "commissioned", "fingerprint": keyfiles.fingerprint(known.public)}
+    call.out.fields("device", fields | {"proven": True, **health}, ["state", "fingerprint", "version"])
 
 
 @command()
@@ -52,13 +55,18 @@ def provision(call: Call, port, device_id, user):
 @as_user
 @via
 def journal(call: Call, device, stored, user, link_via):
-    """Collect the journal of DEVICE, verify all of it, and show it."""
+    """Collect the journal of DEVICE, verify all of it, and show it.
+
+    \b
+    admit journal kiosk-1
+    """
     registry = call.site.registry
     registry.device(device)
     if not stored:
         _collect(call, device, user, link_via)
     records = journal_store.verify_stored(registry, device)
-    rows = [journal_fields(each, registry.grant_holder(each.who) if each.who else None, call.zone) for each in records]
+    named = {kid: registry.named_grant(kid) for kid in {each.who for each in records if each.who}}
+    rows = [journal_fields(each, named.get(each.who), call.zone) for each in records]
     call.out.rows("journal", rows, ["no", "time", "who", "what", "outcome", "why"], "There are no records yet.")
     say(f"{len(rows)} records, each in its place, under {device}'s signature.")
 
@@ -67,7 +75,8 @@ def _collect(call: Call, device: str, user: str | None, link: str | None) -> Non
     start = journal_store.position(call.site.registry, device)
 
     async def work():
-        async with go(call, wallet_of(call, user), device, link) as session:
+        async with go(wallet_of(call, user), device, link) as session:
+            progress("asking for the journal")
             return await fetch_journal(session, start[0])
 
     first, head, records, signed = run(work())
@@ -81,26 +90,38 @@ def _collect(call: Call, device: str, user: str | None, link: str | None) -> Non
 @as_user
 @via
 def deliver(call: Call, devices, user, link_via):
-    """Carry to DEVICES (default: all) what they have not heard of yet: revocations."""
-    rows = deliver_pending(call, devices, user, link_via)
-    call.out.rows("delivered", rows, ["device", "epoch", "state"], "Every device has heard of everything.")
+    """Carry to DEVICES (default: all) what they have not heard of yet: revocations.
+
+    \b
+    admit deliver kiosk-1
+
+    If one cannot be reached, the others are; the exit code is then that of its error.
+    """
+    for each in devices:
+        call.site.registry.device(each)
+    rows, missed = deliver_pending(call, devices, user, link_via)
+    call.out.rows("delivered", rows, ["device", "epoch", "state", "why"], "They have heard of everything.")
+    if missed:
+        raise missed[0]
 
 
-def deliver_pending(call: Call, devices, user: str | None, link: str | None) -> list[dict]:
-    """Deliver the newest bundle to each device that lacks it; a device that cannot be reached now is no error."""
-    registry, rows = call.site.registry, []
+def deliver_pending(call: Call, devices, user: str | None, link: str | None) -> tuple[list[dict], list[AdmitError]]:
+    """Carry the newest bundle to each device that lacks it: what became of each, and why some did not take it."""
+    registry, rows, missed = call.site.registry, [], []
     for bundle in registry.pending_bundles():
         if devices and bundle.device_id not in devices:
             continue
-        state = "delivered"
+        row = {"device": bundle.device_id, "epoch": bundle.epoch, "state": "delivered", "why": None}
         try:
             registry.bundle_held(bundle.device_id, run(_deliver(call, bundle, user, link)))
         except AdmitError as error:
-            state = f"not yet: {error}"
-        rows.append({"device": bundle.device_id, "epoch": bundle.epoch, "state": state})
-    return rows
+            row |= {"state": "not yet", "why": cause(error)}
+            missed.append(error)
+        rows.append(row)
+    return rows, missed
 
 
 async def _deliver(call: Call, bundle, user: str | None, link: str | None) -> int:
-    async with go(call, wallet_of(call, user), bundle.device_id, link) as session:
+    async with go(wallet_of(call, user), bundle.device_id, link) as session:
+        progress(f"telling {bundle.device_id}")
         return await deliver_bundle(session, bundle.data)

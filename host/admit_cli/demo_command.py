@@ -1,7 +1,7 @@
 """`admit demo`: the whole product at work on one screen.
 
-Every step is the public command line, run as a person would type it, or the public library where the story needs somebody
-who cheats. Nothing is pretended: a step that does not end as the story says ends the demo with an error.
+Every step is the public command line, run as a person would type it, or the public library where the story needs
+somebody who cheats. Nothing is pretended: a step that does not end as the story says ends the demo with an error.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ import rich_click as click
 
 from admit_cli.command import Call, command
 from admit_cli.hints import DENIED, DONE, UNVERIFIED
-from admit_cli.output import say, story
+from admit_cli.output import story
 from admit_cli.visiting import run
 from admit_protocol.errors import LocalError
 
@@ -29,7 +29,11 @@ _PLAIN = {"NO_COLOR": "1", "COLUMNS": "110"}
 @command(prints_data=False)
 @click.option("--keep", is_flag=True, help="Leave the kiosk running, to try the same commands yourself.")
 def demo(call: Call, keep):
-    """Watch a site, a virtual kiosk and its visitors at work: who gets in, who does not, and what the journal says."""
+    """Watch a site, a virtual kiosk and its visitors at work: who gets in, who does not, and what the journal says.
+
+    \b
+    admit demo --keep
+    """
     with tempfile.TemporaryDirectory(prefix="admit-demo-") as folder:
         run(_Demo(Path(folder)).play(keep))
 
@@ -40,6 +44,7 @@ class _Demo:
     def __init__(self, folder: Path):
         self.folder = folder
         self.began = time.monotonic()
+        self.overheard: list[str] | None = None  # what the kiosk does while a command runs is told after it
         self.environment = {**os.environ, **_PLAIN, "ADMIT_SITE": str(folder / "site")}
         for name in ("ADMIT_WALLET", "ADMIT_VIA", "ADMIT_USER", "ADMIT_REGISTRY"):
             self.environment.pop(name, None)
@@ -63,7 +68,7 @@ class _Demo:
             await self._strangers(board, air)
             await self._revoke()
             await self._journal()
-            story(f"That was all of it, in {time.monotonic() - self.began:.0f} s.", "")
+            self._act(f"That was all of it, in {time.monotonic() - self.began:.0f} s.")
             if keep:
                 await self._keep(board)
         finally:
@@ -71,7 +76,7 @@ class _Demo:
             await air.stop()
 
     async def _found_site(self) -> None:
-        story("1  A site: an authority with a key under a passphrase, and a registry")
+        self._act("1  A site: an authority with a key under a passphrase, and a registry")
         passphrase = self.folder / "passphrase"
         passphrase.touch(0o600)
         passphrase.write_text(secrets.token_urlsafe(18) + "\n")
@@ -79,24 +84,23 @@ class _Demo:
         await self._type("init --name Demo --tz UTC")
 
     async def _boot(self, board) -> None:
-        story("2  A kiosk: the firmware under real MicroPython, a folder for flash, a virtual radio, a door")
+        self._act("2  A kiosk: the firmware under real MicroPython, a folder for flash, a virtual radio, a door")
         began = time.monotonic()
         await board.start()
         await board.expect("status factory")
         self._event("the kiosk has booted", began)
 
     async def _commission(self, board) -> None:
-        story("3  It joins the site over its cable: its own key, the authority's credential, and a proof")
+        self._act("3  It joins the site over its cable: its own key, the authority's credential, and a proof")
         await self._type(f"provision {board.cable} --name {_KIOSK}")
-        await self._type("devices")
 
     async def _grant(self) -> None:
-        story("4  Alice may open the door on weekdays, and nothing else")
+        self._act("4  Alice may open the door on weekdays, and nothing else")
         await self._type("user add alice")
         await self._type(f"grant alice open --on {_KIOSK} --days mon-fri")
 
     async def _alice(self, board) -> None:
-        story("5  Alice comes by: her phone proves the kiosk, the kiosk proves her, the door opens")
+        self._act("5  Alice comes by: her phone proves the kiosk, the kiosk proves her, the door opens")
         await self._type(f"routines {_KIOSK} --as alice")
         await self._type(f"invoke {_KIOSK} open seconds=1 --as alice")
         await board.expect("door closed")
@@ -105,43 +109,47 @@ class _Demo:
     async def _strangers(self, board, air) -> None:
         from admit_cli import demo_strangers as strangers
 
-        story("6  What is not allowed does not happen")
-        await self._type(f"invoke {_KIOSK} calibrate grams=100 --as alice", DENIED)
-        await self._type(f"why alice calibrate --on {_KIOSK}")
+        self._act("6  What is not allowed does not happen")
+        await self._type(f"invoke {_KIOSK} calibrate grams=100 --as alice", DENIED, "rule-none")
+        await self._type(f"why alice open --on {_KIOSK} --at '{_next_sunday()}'", DONE, "rule-outside-window")
         began = time.monotonic()
         mallory = await strangers.make_mallory(self.folder / "mallory")
         refusal = await strangers.forged_grant(air.name, self.folder / "site", mallory)
-        self._event(f"Mallory signs a grant for herself: {refusal}", began)
+        self._event(f"Mallory signs a grant for herself, and goes to the kiosk: {refusal}", began)
+        self._event("Alice opens the door once more; Mallory records what her phone sends")
+        opening = await strangers.record(air.name, self.folder / "site", board)
         began = time.monotonic()
-        refusal = await strangers.replay(air.name, self.folder / "site", board)
-        self._event(f"she replays a request of Alice's that she recorded: {refusal}", began)
+        refusal = await strangers.replay(air.name, opening, board)
+        self._event(f"Mallory sends the same once more: {refusal}", began)
         async with strangers.impostor(self.folder / "impostor", mallory) as other_air:
-            self._event("she sets up a kiosk of her own and calls it kiosk-1; Alice walks up to it", None)
-            await self._type(f"invoke {_KIOSK} open --as alice", UNVERIFIED, ADMIT_BLE=other_air)
+            self._event("Mallory sets up a kiosk of her own and calls it kiosk-1; Alice walks up to it")
+            line = f"invoke {_KIOSK} open --as alice"
+            await self._type(line, UNVERIFIED, "credential-other-site", ADMIT_BLE=other_air)
 
     async def _revoke(self) -> None:
-        story("7  Alice's grant is taken back, and the kiosk hears of it")
-        await self._type("revoke alice --yes")
-        await self._type(f"invoke {_KIOSK} open --as alice", DENIED)
+        self._act("7  Alice's grant is taken back, and the kiosk hears of it")
+        await self._type("revoke alice --yes", DONE, "delivered")
+        await self._type(f"invoke {_KIOSK} open --as alice", DENIED, "grant-revoked")
 
     async def _journal(self) -> None:
-        story("8  The kiosk's journal: every decision, chained by hashes, signed by the kiosk, verified here")
-        await self._type(f"journal {_KIOSK}")
+        self._act("8  The kiosk's journal: every decision, chained by hashes, signed by the kiosk, verified here")
+        await self._type(f"journal {_KIOSK}", DONE, "grant-revoked")
 
     async def _keep(self, board) -> None:
-        story("The kiosk stays. In another terminal:", "")
+        self._act("The kiosk stays. In another terminal:")
         for name in ("ADMIT_SITE", "ADMIT_BLE", "ADMIT_PASSPHRASE_FILE"):
-            say(f"    export {name}={shlex.quote(self.environment[name])}")
-        say(f"    admit grant alice open --on {_KIOSK}")
-        say(f"    admit invoke {_KIOSK} open --as alice")
-        say("Ctrl-C here ends it, and removes the site.")
+            story(f"    export {name}={shlex.quote(self.environment[name])}")
+        story(f"    admit grant alice open --on {_KIOSK}")
+        story(f"    admit invoke {_KIOSK} open --as alice")
+        story(f"    admit journal {_KIOSK}")
+        story("Ctrl-C here ends it, and removes the site.")
         from admit_cli.virtual_command import until_stopped
 
         await until_stopped(board)
 
-    async def _type(self, line: str, expected: int = DONE, **more: str) -> None:
-        """Type a command, show what it says, and hold it to the exit code that the story needs."""
-        began = time.monotonic()
+    async def _type(self, line: str, expected: int = DONE, told: str = "", **more: str) -> None:
+        """Type a command, show what it says, and hold it to the exit code and the word that the story needs."""
+        began, self.overheard = time.monotonic(), []
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -155,17 +163,27 @@ class _Demo:
         output, _ = await process.communicate()
         shown = line.replace(str(self.folder), "…")
         ending = f"  exit {process.returncode}" if process.returncode else ""
-        story(f"   $ admit {shown}", f"{time.monotonic() - began:.2f} s{ending}", plain=True)
+        story(f"   $ admit {shown}", f"{time.monotonic() - began:.2f} s{ending}")
+        heard, self.overheard = self.overheard, None
+        for each in heard:
+            self._console(each)
         for each in output.decode().splitlines():
-            say("     " + each.replace(str(self.folder), "…"))
-        if process.returncode != expected:
-            raise LocalError("demo-failed", f"'admit {shown}' ended with {process.returncode}, not {expected}")
+            story("     " + each.replace(str(self.folder), "…"))
+        if process.returncode != expected or told not in output.decode():
+            ended = f"ended with {process.returncode}, not with {expected} and '{told}'"
+            raise LocalError("demo-failed", f"'admit {shown}' {ended}")
 
-    def _event(self, text: str, began: float | None) -> None:
-        story(f"   {text}", "" if began is None else f"{time.monotonic() - began:.2f} s", plain=True)
+    def _act(self, title: str) -> None:
+        story(title, heading=True)
+
+    def _event(self, text: str, began: float | None = None) -> None:
+        story(f"   {text}", "" if began is None else f"{time.monotonic() - began:.2f} s")
 
     def _console(self, line: str) -> None:
-        story(f"   {_KIOSK} │ {line}", "", plain=True)
+        if self.overheard is None:
+            story(f"   {_KIOSK} │ {line}")
+        else:
+            self.overheard.append(line)
 
 
 def _seconds_to_wednesday() -> int:
@@ -173,3 +191,9 @@ def _seconds_to_wednesday() -> int:
     now = datetime.now(UTC)
     then = (now + timedelta(days=(2 - now.weekday()) % 7)).replace(hour=10, minute=0, second=0, microsecond=0)
     return int((then - now).total_seconds())
+
+
+def _next_sunday() -> str:
+    """Ten o'clock on the next Sunday that is not today, as --at takes it."""
+    now = datetime.now(UTC)
+    return f"{now + timedelta(days=(6 - now.weekday()) % 7 or 7):%Y-%m-%d} 10:00"

@@ -7,7 +7,11 @@ from admit_cli.words import utc
 
 @command()
 def devices(call: Call):
-    """List the site's devices, and whether each has heard of the newest revocations."""
+    """List the site's devices, and whether each has heard of the newest revocations.
+
+    \b
+    admit devices --json
+    """
     rows = [
         {
             "id": device.id,

@@ -35,7 +35,9 @@ _SHOWN = ["id", "user", "on", "allows", "from", "until"]
 @click.option("--from", "begin", metavar="DATE", help="The first day, or moment.")
 @click.option("--until", metavar="DATE", help="The last day, or moment; 'never'. Default: in a year.")
 @click.option(
-    "--output", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="Write an invitation, a file to send."
+    "--output",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="Write an invitation, a file to send.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be granted, and stop.")
 def grant(call: Call, user, routines, allow, devices, days, hours, tz, begin, until, output, dry_run):
@@ -105,6 +107,9 @@ def _warn_of_unknown_devices(call: Call, patterns) -> None:
 def revoke(call: Call, user, ids, yes, dry_run, later, carrier, link_via):
     """Take back all grants of USER, or single ones.
 
+    \b
+    admit revoke alice
+
     A grant that was taken back never counts again. Devices learn of it by a bundle, which is carried at once to those
     in reach; the list that this prints says which have heard of it.
     """
@@ -120,11 +125,15 @@ def revoke(call: Call, user, ids, yes, dry_run, later, carrier, link_via):
     else:
         say("There is nothing to take back.")
     if later:
-        pending = call.site.registry.pending_bundles()
-        told = [{"device": row.device_id, "epoch": row.epoch, "state": "not yet"} for row in pending]
+        told = [
+            {"device": row.device_id, "epoch": row.epoch, "state": "not yet", "why": None}
+            for row in call.site.registry.pending_bundles()
+        ]
     else:
-        told = deliver_pending(call, (), carrier, link_via)
-    call.out.rows("devices", told, ["device", "epoch", "state"], "No device has to hear of it.")
+        told, _ = deliver_pending(call, (), carrier, link_via)
+    call.out.rows("devices", told, ["device", "epoch", "state", "why"], "No device has to hear of it.")
+    if waiting := [row["device"] for row in told if row["state"] != "delivered"]:
+        warn(f"not heard of it yet, and perhaps still letting in: {', '.join(waiting)}. Later: admit deliver")
 
 
 def _to_revoke(call: Call, user: str | None, ids) -> list[GrantRow]:
@@ -151,7 +160,11 @@ _LIVING = ("counts", "not yet")
 @click.option("--on", "device", metavar="DEVICE", help="Only those that are for this device.")
 @click.option("--all", "everything", is_flag=True, help="Those that were taken back or have ended, too.")
 def grants(call: Call, user, device, everything):
-    """List grants: who may do what, where and until when."""
+    """List grants: who may do what, where and until when.
+
+    \b
+    admit grants alice --on kiosk-1
+    """
     rows = call.site.registry.grants(user)
     if device:
         rows = [row for row in rows if grants_module.is_for(grants_module.parse(row.data), device)]

@@ -2,12 +2,13 @@
 
 Rules: data goes to stdout, all else to stderr. Colour only on a terminal, and never with NO_COLOR. JSON has a schema
 version; its keys do not change their meaning within one. What cannot be undone is asked for, and without a terminal a
-missing answer is an error.
+missing answer is an error. Nothing that somebody else said can steer the terminal.
 """
 
 import json
 import os
 import sys
+from collections.abc import Iterable
 from typing import TextIO
 
 import click
@@ -30,7 +31,7 @@ class Output:
         if self._as_json:
             self._json(name, rows)
         elif rows:
-            _print_table([column.upper().replace("_", " ") for column in columns], rows, columns)
+            _print_table(rows, columns)
         elif none:
             say(none)
 
@@ -45,34 +46,38 @@ class Output:
             _print(f"{key.replace('_', ' '):{width}}  {_coloured(_text(fields[key]), sys.stdout)}")
 
     def _json(self, name: str, value) -> None:
-        _print(json.dumps({"schema": SCHEMA, name: value}, ensure_ascii=False, indent=2))
+        _print(json.dumps({"schema": SCHEMA, name: _plain(value)}, ensure_ascii=False, indent=2))
 
 
 def say(text: str) -> None:
     """Tell people what happened."""
-    print(text, file=sys.stderr)
+    print(_safe(text), file=sys.stderr)
 
 
-def story(text: str, ending: str = "", plain: bool = False) -> None:
-    """A line of the demo: what happens, and at its right how long it took."""
+def story(text: str, ending: str = "", heading: bool = False) -> None:
+    """A line of the demo, which is what the demo prints: what happens, and at its right how long it took."""
     width = max(_WIDTH - len(text), 1)
-    print(f"{text if plain else _style(text, 'bold', sys.stderr)}{ending:>{width}}".rstrip(), file=sys.stderr)
+    text = _safe(text)
+    _print(f"{_style(text, 'bold', sys.stdout) if heading else text}{ending:>{width}}".rstrip())
+    sys.stdout.flush()
 
 
 def progress(text: str) -> None:
     """Tell people at a terminal what is going on; nobody else."""
     if sys.stderr.isatty():
-        print(_style(f"… {text}", "bright_black", sys.stderr), file=sys.stderr)
+        print(_style(_safe(f"… {text}"), "bright_black", sys.stderr), file=sys.stderr)
 
 
 def warn(text: str) -> None:
     """Tell people what they should look at."""
-    print(f"{_style('warning', 'yellow', sys.stderr)}: {text}", file=sys.stderr)
+    print(f"{_style('warning', 'yellow', sys.stderr)}: {_safe(text)}", file=sys.stderr)
 
 
-def fail(cause: str, hint: str = "") -> None:
-    """Tell people what went wrong, and what to try next."""
-    print(f"{_style('error', 'red', sys.stderr)}: {cause}", file=sys.stderr)
+def fail(cause: str, hint: str = "", notes: Iterable[str] = ()) -> None:
+    """Tell people what went wrong, what is to be known of it, and what to try next."""
+    print(f"{_style('error', 'red', sys.stderr)}: {_safe(cause)}", file=sys.stderr)
+    for note in notes:
+        print(_safe(note), file=sys.stderr)
     if hint:
         print(f"{_style('try', 'cyan', sys.stderr)}: {hint}", file=sys.stderr)
 
@@ -90,7 +95,10 @@ def _print(text: str) -> None:
     print(text)
 
 
-def _print_table(headings: list[str], rows: list[dict], columns: list[str]) -> None:
+def _print_table(rows: list[dict], columns: list[str]) -> None:
+    """Rows under their headings; a column in which no row has anything is left out."""
+    columns = [column for column in columns if any(row[column] not in (None, []) for row in rows)]
+    headings = [column.upper().replace("_", " ") for column in columns]
     lines = [headings] + [[_text(row[column]) for column in columns] for row in rows]
     widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
     for number, line in enumerate(lines):
@@ -105,7 +113,21 @@ def _print_table(headings: list[str], rows: list[dict], columns: list[str]) -> N
 def _text(value) -> str:
     if isinstance(value, list):
         return "; ".join(_text(each) for each in value)
-    return "-" if value is None else str(value)
+    return "-" if value is None else _safe(str(_plain(value))).replace("\n", " ")
+
+
+def _plain(value):
+    """A value as JSON can say it: what a routine answers may hold bytes."""
+    if isinstance(value, dict):
+        return {str(_plain(key)): _plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def _safe(text: str) -> str:
+    """Text without control characters: what a device or a file says must not steer the terminal."""
+    return "".join(each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
 def _coloured(text: str, stream: TextIO) -> str:

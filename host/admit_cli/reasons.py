@@ -1,14 +1,14 @@
 """What each reason means to a person: the one table of causes and of next things to try.
 
 Owns: the words, and nothing else; hints.py joins them with an error's own detail.
-Rules: a cause says what is wrong and never blames; a hint is one thing to do. Where a device may be an impostor, both say
-so. An entry without a cause is one whose errors bring a full sentence as their detail.
+Rules: a cause says what is wrong and never blames; a hint is one thing to do. Where a device may be an impostor, the
+cause says so. An entry without a cause is one whose errors bring a full sentence as their detail.
 """
 
 _IMPOSTOR = "this may be an impostor"
 _STAY_AWAY = "do not use it, and tell an admin: somebody may have put it there to catch visitors"
 _JOURNAL = "the journal is not what the device signed"
-_ASK_ANDROID = ""
+_KEEP = "keep a copy as proof, and find out who could write to the registry or had the device in hand"
 
 # reason: (cause, next thing to try)
 REASONS = {
@@ -46,12 +46,18 @@ REASONS = {
     "site-config": ("", 'mend that file: every line is name = "value"'),
     "site-exists": ("", "choose another folder with --site, or use the site that is there"),
     "site-missing": ("", "admit init makes one; --site or ADMIT_SITE names another; a user needs only ADMIT_WALLET"),
-    "wallet-missing": ("", "admit user add NAME makes one in a site; admit wallet new FOLDER, on a machine of your own"),
+    "wallet-missing": (
+        "",
+        "admit user add NAME makes one in a site; admit wallet new FOLDER, on a machine of your own",
+    ),
     "wallet-no-grant": ("", "ask an admin: admit grant USER ROUTINE --on DEVICE; then admit wallet accept, if need be"),
     "wallet-other-key": ("", "give it to the user whom it was made for: admit grants"),
     "wallet-other-site": ("", "make another wallet for that site: admit wallet new FOLDER"),
     # on the way to a device
-    "ble-connect-failed": ("no Bluetooth link came about", "go nearer; it holds four links, so wait until others leave"),
+    "ble-connect-failed": (
+        "no Bluetooth link came about",
+        "go nearer; it holds four links, so wait until others leave",
+    ),
     "ble-no-service": ("", "another Bluetooth device may have that name: check --via"),
     "ble-not-found": ("", "see that it has power and is near; or reach it by --via udp://HOST or a serial port"),
     "ble-several": ("", "name the one that you mean: --via ble:NAME"),
@@ -72,7 +78,7 @@ REASONS = {
     "udp-no-host": ("that host has no address", "check its name and the network"),
     # is it the right device?
     "ccm-tag": (f"an answer was changed on its way: {_IMPOSTOR}", _STAY_AWAY),
-    "cose-signature": ("a signature does not hold: what it signs was forged or damaged", _STAY_AWAY),
+    "cose-signature": (f"a signature does not hold, so it was forged or damaged: {_IMPOSTOR}", _STAY_AWAY),
     "credential-other-site": (f"{_IMPOSTOR}: it has the name, but belongs to another site", _STAY_AWAY),
     "device-other": (f"{_IMPOSTOR}, or not the device that --via should lead to", _STAY_AWAY),
     "device-unproven": (
@@ -117,7 +123,10 @@ REASONS = {
     "storage-full": ("the device cannot write down what happens: its storage is full", "tell an admin"),
     "storage-read-only": ("the device cannot write down what happens: its storage is read-only", "tell an admin"),
     # joining a site
-    "bundle-other-device": ("that policy is for another device", "admit deliver DEVICE, with --via to that very device"),
+    "bundle-other-device": (
+        "that policy is for another device",
+        "admit deliver DEVICE, with --via to that very device",
+    ),
     "bundle-other-site": ("that policy is another site's", "use the site that the device belongs to: --site"),
     "bundle-stale": (
         "the device already holds a newer policy",
@@ -129,23 +138,20 @@ REASONS = {
     "identity-no-key": ("", "admit provision again, from the beginning"),
     "identity-other-key": ("", "admit provision again: the board was changed meanwhile"),
     # the journal
-    "journal-altered": (f"{_JOURNAL}: a record was changed", "who could write to the registry? Restore it from a backup"),
-    "journal-beyond-head": (f"{_JOURNAL}: there are records too many", "who could write to the registry?"),
-    "journal-missing": (f"{_JOURNAL}: a record is missing", "who could write to the registry? Restore it from a backup"),
-    "journal-other-device": (f"{_JOURNAL}: it is another device's", "who could write to the registry?"),
-    "journal-reordered": (f"{_JOURNAL}: records changed places", "who could write to the registry?"),
-    "journal-rewritten": (
-        "the device now tells the past otherwise: its key may have been stolen",
-        "look at the device itself, and keep the registry: what was collected before is proof",
-    ),
-    "journal-rolled-back": (
-        "the device has forgotten what it said before: it was put back to an earlier state, or its key stolen",
-        "look at the device itself, and keep the registry: what was collected before is proof",
-    ),
-    "journal-truncated": (f"{_JOURNAL}: its end is missing", "who could write to the registry?"),
+    "journal-altered": (f"{_JOURNAL}: a record was changed", _KEEP),
+    "journal-beyond-head": (f"{_JOURNAL}: there are records too many", _KEEP),
+    "journal-missing": (f"{_JOURNAL}: a record is missing", _KEEP),
+    "journal-other-device": (f"{_JOURNAL}: it is another device's", _KEEP),
+    "journal-reordered": (f"{_JOURNAL}: records changed places", _KEEP),
+    "journal-rewritten": ("the device now tells the past otherwise: its key may have been stolen", _KEEP),
+    "journal-rolled-back": ("the device was put back to an earlier state, or its key was stolen", _KEEP),
+    "journal-truncated": (f"{_JOURNAL}: its end is missing", _KEEP),
     # the virtual board
     "board-dead": ("", "check the micropython that ADMIT_MICROPYTHON or PATH leads to"),
-    "board-ended": ("the kiosk's firmware ended by itself", "see what it said last; --storage FOLDER gives it a new flash"),
+    "board-ended": (
+        "the kiosk's firmware ended by itself",
+        "see what it said last; --storage FOLDER gives it a new flash",
+    ),
     "board-running": ("that kiosk is running already", "use it, or stop it first"),
     "board-silent": ("the kiosk does not do what it should", "try again; this machine may be busy"),
     "demo-failed": ("", "try again; if it stays so, please report it with the whole output"),

@@ -20,6 +20,9 @@ from admit_cli.types import ZONE
 def init(call: Call, name, admin_name, tz, keyring):
     """Make a site: its authority, its registry, its first admin.
 
+    \b
+    admit init --name "Our house" --tz Europe/Berlin
+
     The authority's key is encrypted with a passphrase, which is asked for, or read from the file that
     ADMIT_PASSPHRASE_FILE names. The first admin may do everything, on every device.
     """
@@ -33,5 +36,5 @@ def init(call: Call, name, admin_name, tz, keyring):
     if keyring:
         passphrase.remember(made, secret)
     fields = {"name": made.name, "id": made.anchor.site_id.hex(), "folder": str(folder), "admin": admin_name} | config
-    call.out.fields("site", fields, ["name", "id", "folder", "admin", "tz"])
+    call.out.fields("site", fields, ["name", "id", "admin", "tz"])
     say(f"Keep a copy of {folder} and the passphrase: whoever has both is the site; without them it is lost.")

@@ -19,19 +19,28 @@ from admit_protocol.errors import Malformed
 def add(call: Call, name, key):
     """Add somebody who may be granted something.
 
+    \b
+    admit user add alice
+
     Without --key the user is one of this machine: their keys are made here, in a wallet of their own. With --key they
     made them elsewhere, and sent the public ones: the key to log in with, and perhaps the one to sign with.
     """
     publics = keyfiles.parse_public_pem(_text(key.read())) if key else None
     made = admin.add_user(call.site, name, publics, call.now)
     folder = None if key else str(wallet_folder(call.site.folder, name))
-    call.out.fields("user", {"name": name, "fingerprint": made.fingerprint, "wallet": folder})
+    call.out.fields(
+        "user", {"name": name, "fingerprint": made.fingerprint, "wallet": folder}, ["fingerprint", "wallet"]
+    )
     say(f"{name} may do nothing yet: admit grant {name} ROUTINE --on DEVICE")
 
 
 @command()
 def list_users(call: Call):
-    """List users, their keys and how many grants of theirs count."""
+    """List users, their keys and how many grants of theirs count.
+
+    \b
+    admit user list
+    """
     registry, revoked = call.site.registry, call.site.registry.revoked()
     rows = []
     for user in registry.users():

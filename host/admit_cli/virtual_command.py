@@ -2,15 +2,20 @@
 
 import asyncio
 import errno
+import fcntl
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import platformdirs
 import rich_click as click
 
+from admit import admin
 from admit_cli.command import Call, command
 from admit_cli.output import say
 from admit_cli.visiting import run
+from admit_protocol.errors import Busy, LocalError
 
 AIR_PORT = 6402
 
@@ -25,17 +30,23 @@ AIR_PORT = 6402
 @click.option("--udp", type=click.IntRange(1, 65535), help="Port for CoAP over UDP. Default: any free one.")
 @click.option("--clock", metavar="DATE", help="What its clock says now, like '2026-11-25 10:00'. Default: the time.")
 def virtual(call: Call, name, storage, routines, air, udp, clock):
-    """Run the virtual kiosk NAME until Ctrl-C: the real firmware under MicroPython, its radio virtual, its door a line here.
+    """Run the virtual kiosk NAME until Ctrl-C: the real firmware under MicroPython, with a virtual radio and door.
 
-    Kiosks with the same --air hear each other. Its cable is a pseudo-terminal, for admit provision.
+    \b
+    admit virtual kiosk-1
+
+    Kiosks with the same --air hear each other. Its cable is a pseudo-terminal, for admit provision. Each line that it
+    prints is something that happens to it.
     """
+    admin.check_name(name)
     folder = storage or Path(platformdirs.user_data_dir("admit", appauthor=False)) / "virtual" / name
     settings = {}
     if routines:
         settings["ROUTINES"] = str(routines.absolute())
     if clock:
         settings["CLOCK_OFFSET_S"] = str(_moment(clock) - call.now)
-    run(_run(name, folder, air, udp or 0, settings))
+    with _alone(folder):
+        run(_run(name, folder, air, udp or 0, settings))
 
 
 def _moment(text: str) -> int:
@@ -43,6 +54,18 @@ def _moment(text: str) -> int:
     from admit_cli.types import parse_date
 
     return parse_date(text, parse_zone("UTC"), "--clock")
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the flash: two kiosks on one would spoil it. Raises Busy board-running."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with open(folder / "lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Busy("board-running", f"a kiosk on {folder} is running already") from None
+        yield
 
 
 async def _run(name: str, folder: Path, air_port: int, udp_port: int, settings: dict[str, str]) -> None:
@@ -76,11 +99,13 @@ async def _join_air(port: int):
 
 
 async def until_stopped(board) -> None:
-    """Wait for Ctrl-C, or for the board to end by itself."""
+    """Wait for Ctrl-C. Raises LocalError board-ended if the board ends by itself."""
     stopped = asyncio.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(each, stopped.set)
-    while board.running and not stopped.is_set():
+    while not stopped.is_set():
+        if not board.running:
+            raise LocalError("board-ended", list(board.console)[-1] if board.console else "it said nothing")
         try:
             await asyncio.wait_for(stopped.wait(), 0.5)
         except TimeoutError:

@@ -7,12 +7,15 @@ import time
 import rich_click as click
 
 from admit import routines as routines_module
+from admit.routines import Outcome
+from admit.wallet import Wallet
 from admit_cli.command import Call, command
+from admit_cli.hints import cause
 from admit_cli.output import progress, say
 from admit_cli.types import ARGUMENT
 from admit_cli.visiting import as_user, go, run, via, wallet_of
 from admit_protocol import cbor, coap
-from admit_protocol.errors import Refused
+from admit_protocol.errors import AdmitError, Refused
 
 # POST /login
 _IDLE_S = 1
@@ -24,27 +27,40 @@ _IDLE_S = 1
 @via
 @click.option("--for", "seconds", type=click.IntRange(0, 3600), help="Log out after so long. Default: at Enter.")
 def login(call: Call, device, user, link_via, seconds):
-    """Log in at DEVICE: it is your turn there until you press Enter, or say nothing for two minutes."""
+    """Log in at DEVICE: it is your turn there until you press Enter, or say nothing for two minutes.
+
+    \b
+    admit login kiosk-1 --as alice
+    """
     run(_login(call, wallet_of(call, user), device, link_via, seconds))
 
 
-async def _login(call: Call, wallet, device: str, link: str | None, seconds: int | None) -> None:
-    async with go(call, wallet, device, link) as session:
+async def _login(call: Call, wallet: Wallet, device: str, link: str | None, seconds: int | None) -> None:
+    async with go(wallet, device, link) as session:
+        progress(f"logging in at {device}")
         response = await session.request(coap.POST, "/login")
         idle_s = cbor.decode(response.payload)[_IDLE_S]
         names = list(await routines_module.list_routines(session))
-        call.out.fields("login", {"device": device, "idle_s": idle_s, "routines": names}, ["device", "routines"])
+        call.out.fields("login", {"device": device, "idle_s": idle_s, "routines": names}, ["routines"])
         await _wait(seconds)
         await session.request(coap.DELETE, "/login")
     say(f"Logged out of {device}.")
 
 
 async def _wait(seconds: int | None) -> None:
-    if seconds is None and sys.stdin.isatty():
+    """Wait for so long, or for a line on stdin, or its end."""
+    if seconds is not None:
+        await asyncio.sleep(seconds)
+        return
+    if sys.stdin.isatty():
         say("Press Enter to log out.")
-        await asyncio.to_thread(sys.stdin.readline)
-    else:
-        await asyncio.sleep(seconds or 0)
+    enter, loop = asyncio.Event(), asyncio.get_running_loop()
+    try:
+        loop.add_reader(sys.stdin, enter.set)  # a thread that waits for a line would outlive Ctrl-C
+    except PermissionError:
+        return  # a file, or nothing at all: its end is here already
+    await enter.wait()
+    loop.remove_reader(sys.stdin)
 
 
 @command()
@@ -52,16 +68,21 @@ async def _wait(seconds: int | None) -> None:
 @as_user
 @via
 def routines(call: Call, device, user, link_via):
-    """List the routines that you may invoke at DEVICE now, with their parameters."""
-    signatures = run(_routines(call, wallet_of(call, user), device, link_via))
+    """List the routines that you may invoke at DEVICE now, with their parameters.
+
+    \b
+    admit routines kiosk-1 --as alice
+    """
+    signatures = run(_routines(wallet_of(call, user), device, link_via))
     rows = [{"name": name, "parameters": _parameters(each), **each} for name, each in signatures.items()]
     call.out.rows(
         "routines", rows, ["name", "parameters", "description"], f"There is nothing that you may do at {device}."
     )
 
 
-async def _routines(call: Call, wallet, device: str, link: str | None) -> dict:
-    async with go(call, wallet, device, link) as session:
+async def _routines(wallet: Wallet, device: str, link: str | None) -> dict:
+    async with go(wallet, device, link) as session:
+        progress("asking what you may do")
         return await routines_module.list_routines(session)
 
 
@@ -84,22 +105,37 @@ def _values(schema: dict) -> str:
 @as_user
 @via
 def invoke(call: Call, device, routine, arguments, user, link_via):
-    """Invoke ROUTINE at DEVICE: admit invoke kiosk-1 open seconds=5
+    """Invoke ROUTINE at DEVICE, with ARGUMENTS like seconds=5.
+
+    \b
+    admit invoke kiosk-1 open seconds=5 --as alice
 
     It happens once or not at all, even if the link drops and this command has to ask again.
     """
     wallet = wallet_of(call, user)
     began = time.monotonic()
-    outcome = run(
-        routines_module.invoke(
-            lambda: go(call, wallet, device, link_via),
-            routine,
-            dict(arguments),
-            lambda reason: progress(f"asking again: {reason}"),
-        )
-    )
+    outcome = run(_invoke(wallet, device, link_via, routine, dict(arguments)))
+    if outcome.state != "done":
+        raise Refused(f"routine-{outcome.state}", f"{routine}: {outcome.result}" if outcome.result else routine)
     took_ms = round((time.monotonic() - began) * 1000)
     fields = {"routine": routine, "outcome": outcome.state, "result": outcome.result, "took_ms": took_ms}
-    call.out.fields("invocation", fields)
-    if outcome.state != "done":
-        raise Refused(f"routine-{outcome.state}", f"{routine} {outcome.state}: {outcome.result or 'no result'}")
+    call.out.fields("invocation", fields, ["outcome", "result"])
+
+
+async def _invoke(wallet: Wallet, device: str, link: str | None, routine: str, arguments: dict) -> Outcome:
+    asked = False
+
+    def step(words: str) -> None:
+        nonlocal asked
+        asked = True
+        progress(words)
+
+    def retrying(error: AdmitError) -> None:
+        say(f"{cause(error)}; asking again for the same invocation")
+
+    try:
+        return await routines_module.invoke(lambda: go(wallet, device, link), routine, arguments, retrying, step)
+    except AdmitError as error:
+        if asked and routines_module.may_pass(error):
+            error.add_note(f"Nobody knows whether {routine} happened: look, or read the journal, before you try again.")
+        raise

@@ -2,19 +2,27 @@
 
 import asyncio
 import os
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import rich_click as click
 
+from admit import forms
+from admit.client import Session
 from admit.transport import open_transport
 from admit.visit import visit
 from admit.wallet import Wallet
 from admit_cli.command import Call
 from admit_cli.output import progress, say
+from admit_cli.words import rule_at
+from admit_protocol import grant
+from admit_protocol.errors import Denied
 
-as_user = click.option("--as", "user", metavar="USER", help="Whose wallet. Default: ADMIT_WALLET, ADMIT_USER, the admin.")
+as_user = click.option(
+    "--as", "user", metavar="USER", help="Whose wallet. Default: ADMIT_WALLET, ADMIT_USER, the admin."
+)
 as_carrier = click.option("--as", "carrier", metavar="USER", help="Who carries it. Default: ADMIT_USER, or the admin.")
 via = click.option(
     "--via",
@@ -37,10 +45,25 @@ def wallet_of(call: Call, user: str | None) -> Wallet:
     return call.site.wallet(user or call.site.setting("user") or "admin")
 
 
-def go(call: Call, wallet: Wallet, device_id: str, link: str | None):
-    """A visit of `wallet` to a device: an asynchronous context manager that gives the session."""
+@asynccontextmanager
+async def go(wallet: Wallet, device_id: str, link: str | None) -> AsyncIterator[Session]:
+    """A visit of `wallet` to a device: its session. A denial is told with the rule that made it."""
     name = link or os.environ.get("ADMIT_VIA") or f"ble:{device_id}"
-    return visit(open_transport(name, retry=_tell_retry), wallet, device_id, progress)
+    async with visit(open_transport(name, retry=_tell_retry), wallet, device_id, progress) as session:
+        try:
+            yield session
+        except Denied as denied:
+            for note in _ruling(denied, grant.parse(session.holder.grant)):
+                denied.add_note(note)
+            raise
+
+
+def _ruling(denied: Denied, given: grant.Grant) -> Iterator[str]:
+    """The rule that denied, or that came nearest; all of the grant's where it has none for that."""
+    if one := rule_at(given, denied.rule):
+        yield f"rule: {forms.rule_text(one)}"
+    elif denied.reason == "rule-none":
+        yield f"the grant's rules: {'; '.join(forms.rule_text(each) for each in given.rules)}"
 
 
 def _tell_retry(attempt: int, attempts: int, reason: str) -> None:

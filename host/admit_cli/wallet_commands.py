@@ -41,7 +41,7 @@ def accept(call: Call, folder, file):
     \b
     admit wallet accept ~/.admit/wallet bob.admit
 
-    The first one says which site the wallet trusts, so take it from somebody whom you believe, or compare the site's id.
+    The first one says which site the wallet trusts: take it from somebody whom you believe, or compare the site's id.
     """
     zone = _zone()
     owner = Wallet(folder)

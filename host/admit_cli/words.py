@@ -1,10 +1,15 @@
 """Grants, dates and decisions in the words that commands show, and in the fields that --json gives."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from admit import forms
-from admit_protocol import grant, journal, journal_reader
+from admit_protocol import grant, journal, journal_reader, rule
+
+if TYPE_CHECKING:
+    from admit.registry_models import GrantRow  # SQLAlchemy, which not every command needs
 
 
 def utc(unix: int | None) -> str | None:
@@ -42,20 +47,36 @@ def grant_state(given: grant.Grant, now: int, revoked: set[str]) -> str:
     return "not yet" if given.not_before is not None and given.not_before > now else "counts"
 
 
-def journal_fields(record: journal_reader.Record, holder: str | None, zone: ZoneInfo) -> dict:
-    """One record of a device's journal, as people and programs read it."""
+def journal_fields(record: journal_reader.Record, row: "GrantRow | None", zone: ZoneInfo) -> dict:
+    """One record of a device's journal, as people and programs read it; `row`: the grant that it names, if known."""
     extra = {journal_reader.EXTRAS.get(key, str(key)): value for key, value in record.extra.items()}
     kind = journal_reader.KINDS.get(record.kind, str(record.kind))
     return {
         "no": record.seq,
         "time": None if record.time is None else forms.moment_text(record.time, zone),
         "unix_time": record.time,
-        "who": holder or (record.who.hex() if record.who else None),
+        "who": row.user_name if row else (record.who.hex() if record.who else None),
         "kid": record.who.hex() if record.who else None,
         "kind": kind,
         "what": record.what if record.kind == journal.DECISION else f"{kind} {record.what}".strip(),
         "outcome": journal_reader.OUTCOMES.get(record.outcome, str(record.outcome)),
-        "why": ", ".join(f"{name} {value}" if name != "reason" else str(value) for name, value in extra.items())
-        or None,
+        "why": "; ".join(_why(record, row)) or None,
         "extra": extra,
     }
+
+
+def _why(record: journal_reader.Record, row: "GrantRow | None") -> Iterator[str]:
+    """What a record adds to its outcome: the reason first, the rule in words if we know the grant."""
+    extra = dict(record.extra)
+    if journal.REASON in extra:
+        yield str(extra.pop(journal.REASON))
+    if journal.RULE in extra and row and (one := rule_at(grant.parse(row.data), extra[journal.RULE])):
+        del extra[journal.RULE]
+        yield forms.rule_text(one)
+    for key, value in sorted(extra.items()):
+        yield f"{journal_reader.EXTRAS.get(key, key)} {value}"
+
+
+def rule_at(given: grant.Grant, index) -> rule.Rule | None:
+    """The rule of a grant that a device names by its index; None for what is none."""
+    return given.rules[index] if isinstance(index, int) and 0 <= index < len(given.rules) else None

@@ -8,8 +8,9 @@ import os
 import time
 from collections.abc import Callable
 
-from admit.client import Description, Holder, Session, checked, describe
+from admit.client import Holder, Session, checked, describe
 from admit.connection import Connection
+from admit.suite import HostSuite
 from admit_protocol import cbor, coap, cose, credential
 from admit_protocol.anchor import Anchor
 from admit_protocol.errors import Conflict
@@ -50,7 +51,8 @@ async def commission(
 ) -> tuple[bytes, dict]:
     """The whole of it: (the device's credential, its health). `issue(public key)` has the authority vouch for a key.
 
-    `step(words)` is told before each step. Raises Conflict("device-commissioned") if the device is another's already.
+    `step(words)` is told before each step. Raises Conflict("device-commissioned") if the device is another's already,
+    or another one of this site.
     """
     step("asking the device who it is")
     description = await describe(connection)
@@ -60,19 +62,20 @@ async def commission(
         step("installing credential and trust anchor")
         await install(connection, device_credential, holder.anchor)
     else:
-        device_credential = _own(description, holder.anchor, device_id)
+        device_credential = _own(description.credential, holder.anchor, device_id)
     step("proving the device with its new credential")
     return device_credential, await prove(connection, holder, device_credential)
 
 
-def _own(description: Description, anchor: Anchor, device_id: str) -> bytes:
-    """The credential of a device that is already what we want it to be."""
-    parsed = credential.parse(description.credential)
+def _own(data: bytes, anchor: Anchor, device_id: str) -> bytes:
+    """The credential of a device that is already what we want it to be, verified: it must not learn who we are else."""
+    parsed = credential.parse(data)
     if parsed.site_id != anchor.site_id:
         raise Conflict("device-commissioned", "it belongs to another site: decommission it there, or reset it by hand")
+    credential.verify(parsed, anchor, HostSuite())
     if parsed.device_id != device_id:
         raise Conflict("device-commissioned", f"it is {parsed.device_id} of this site already")
-    return description.credential
+    return data
 
 
 async def _identity(connection: Connection, method: int, body: bytes) -> coap.Message:

@@ -231,7 +231,7 @@ def test_all_grants_of_a_user_are_taken_back_at_once(site, run, alice, kiosk):
     run("grant", "alice", "close", "--on", "kiosk-*")
     ids = {row.id for row in site.registry.grants("alice")}
     result = run("revoke", "alice", "--yes", "--later", "--json")
-    assert data(result) == [{"device": "kiosk-1", "epoch": 1, "state": "not yet"}]
+    assert data(result) == [{"device": "kiosk-1", "epoch": 1, "state": "not yet", "why": None}]
     assert "Took back 2 grants of alice." in result.stderr
     assert site.registry.revoked() == ids
     (row,) = site.registry.pending_bundles()

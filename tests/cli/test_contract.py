@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from admit_cli import __version__, hints, table
+from admit_cli import __version__, hints, reasons, table
 from admit_cli.command import CommandLine
 from admit_protocol import errors
 from imports import ROOT
@@ -316,4 +316,4 @@ def test_each_reason_that_the_registry_and_the_site_can_give_has_a_hint_of_its_o
         owners = "access|admin|authority|file|key|passphrase|registry|site|wallet"
         found |= set(re.findall(rf'\(.*"((?:{owners})-[a-z-]+)", ', path.read_text()))
     assert {"registry-newer", "wallet-other-key", "access-no-grant"} <= found
-    assert found - hints._HINTS.keys() == set()
+    assert found - reasons.REASONS.keys() == set()

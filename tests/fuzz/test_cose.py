@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from hypothesis import given
 from hypothesis import strategies as st
 
-from admit_protocol import cbor, cose
+from admit_protocol import cbor, cose, cose_encrypt0
 from admit_protocol.cbor import Tag
 from admit_protocol.errors import RemoteError, Unverified
 from admit_protocol.suite import Suite
@@ -18,7 +18,7 @@ from fuzz.strategies import FUZZ, hostile, keys, mutations, parsed, texts, value
 SUITE = Suite(os.urandom)
 KEY = SUITE.private_key(bytes(31) + b"\x05")
 MESSAGE = cose.sign1(KEY, b"payload of a message", cose.GRANT, {3: 61}, {4: b"kid"})
-SEALED = cose.encrypt0(SUITE, bytes(16), bytes(13), b"secret", b"context", b"kid")
+SEALED = cose_encrypt0.encrypt0(SUITE, bytes(16), bytes(13), b"secret", b"context", b"kid")
 
 plain_headers = st.dictionaries(st.sampled_from((3, 4, 6)) | texts, st.binary(max_size=8), max_size=3)
 headers = plain_headers | st.dictionaries(st.sampled_from((1, 2, 3, 4, 5)) | keys, values, max_size=4)
@@ -61,7 +61,7 @@ def test_a_signed_message_is_refused_or_has_no_other_encoding(data):
 @FUZZ
 @given(hostile(encrypt0s) | mutations(st.just(SEALED)))
 def test_an_encrypted_message_is_refused_or_has_no_other_encoding(data):
-    message = parsed(cose.parse_encrypt0, data)
+    message = parsed(cose_encrypt0.parse_encrypt0, data)
     if message:
         assert len(message.nonce) == 13
         assert cbor.encode(Tag(16, [message.protected, unprotected(message), message.ciphertext])) == data
@@ -92,10 +92,10 @@ def test_no_mutation_of_a_signed_message_verifies(data):
 @FUZZ
 @given(mutations(st.just(SEALED)))
 def test_no_mutation_of_an_encrypted_message_opens_to_something_else(data):
-    message = parsed(cose.parse_encrypt0, data)
+    message = parsed(cose_encrypt0.parse_encrypt0, data)
     if message:
         try:
-            assert cose.decrypt0(SUITE, bytes(16), message, b"context") == b"secret"
+            assert cose_encrypt0.decrypt0(SUITE, bytes(16), message, b"context") == b"secret"
         except RemoteError as error:
             assert error.reason == "ccm-tag"
 
@@ -140,10 +140,10 @@ def test_we_verify_what_cryptography_signs(payload, label, tampered):
 @given(st.binary(max_size=100), st.binary(max_size=30), st.binary(min_size=16, max_size=16))
 def test_cryptography_opens_what_we_encrypt_and_we_what_it_encrypts(payload, context, key):
     nonce = bytes(range(13))
-    header, open_header, ciphertext = cbor2.loads(cose.encrypt0(SUITE, key, nonce, payload, context)).value
+    header, open_header, ciphertext = cbor2.loads(cose_encrypt0.encrypt0(SUITE, key, nonce, payload, context)).value
     assert cbor2.loads(header) == {1: 10} and open_header == {5: nonce}
     structure = cbor2.dumps(["Encrypt0", header, context])
     assert AESCCM(key, 8).decrypt(nonce, ciphertext, structure) == payload
     theirs = AESCCM(key, 8).encrypt(nonce, payload, structure)
-    message = cose.parse_encrypt0(cbor2.dumps(cbor2.CBORTag(16, [header, {5: nonce}, theirs])))
-    assert cose.decrypt0(SUITE, key, message, context) == payload
+    message = cose_encrypt0.parse_encrypt0(cbor2.dumps(cbor2.CBORTag(16, [header, {5: nonce}, theirs])))
+    assert cose_encrypt0.decrypt0(SUITE, key, message, context) == payload

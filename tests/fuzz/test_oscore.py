@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from admit_protocol import cbor, ccm, coap, oscore
+from admit_protocol import cbor, ccm, coap, oscore, oscore_client
 from admit_protocol.errors import RemoteError, Replayed, Unsupported, Unverified
 from fuzz.strategies import FUZZ, mutations
 
@@ -20,7 +20,7 @@ class Suite:
 
 def contexts():
     sides = ((CLIENT, SERVER), (SERVER, CLIENT))
-    return [oscore.Context(Suite(), b"secret", b"salt", *ids, id_context=b"room") for ids in sides]
+    return [oscore_client.ClientContext(Suite(), b"secret", b"salt", *ids, id_context=b"room") for ids in sides]
 
 
 numbers = st.integers(0, 65535).filter(lambda number: number not in SPECIAL)
@@ -57,19 +57,19 @@ def reordered(options):
 @FUZZ
 @given(partial_ivs, ids, ids)
 def test_what_is_encoded_parses_to_the_same_option(partial_iv, kid, kid_context):
-    value = oscore._encode_option(partial_iv, kid, kid_context)
+    value = oscore.encode_option(partial_iv, kid, kid_context)
     assert oscore.parse_option(value) == (partial_iv, kid, kid_context)
 
 
 @FUZZ
-@given(st.binary(max_size=16) | mutations(st.builds(oscore._encode_option, partial_ivs, ids, ids)))
+@given(st.binary(max_size=16) | mutations(st.builds(oscore.encode_option, partial_ivs, ids, ids)))
 def test_whatever_parses_has_no_other_encoding(value):
     try:
         found = oscore.parse_option(value)
     except Unsupported as error:
         assert error.reason == "oscore-option"
     else:
-        assert oscore._encode_option(*found) == value
+        assert oscore.encode_option(*found) == value
 
 
 @FUZZ
@@ -117,9 +117,9 @@ def test_any_plaintext_of_an_authentic_peer_is_a_message_or_refused_by_name(plai
     """Who holds the key may still be hostile."""
     client, server = contexts()
     partial_iv = client._next_partial_iv()
-    ref = oscore.Reference(client, CLIENT, partial_iv, False)
+    ref = oscore_client.ClientReference(client, CLIENT, partial_iv, False)
     outer = client._seal(coap.Message(coap.POST), [], plaintext, client._nonce(CLIENT, partial_iv), ref)
-    outer.add_option(coap.OSCORE, oscore._encode_option(partial_iv, CLIENT, b"room"))
+    outer.add_option(coap.OSCORE, oscore.encode_option(partial_iv, CLIENT, b"room"))
     try:
         inner, _ = server.unprotect_request(outer)
     except RemoteError as error:
@@ -154,7 +154,7 @@ def test_a_combined_payload_splits_in_one_way_or_not_at_all(payload):
     except RemoteError as error:
         assert error.reason == "oscore-combined" or error.reason.startswith("cbor-")
     else:
-        assert parts(oscore.combine(message_3, request)) == parts(outer)
+        assert parts(oscore_client.combine(message_3, request)) == parts(outer)
 
 
 @FUZZ
@@ -162,7 +162,7 @@ def test_a_combined_payload_splits_in_one_way_or_not_at_all(payload):
 def test_no_other_secret_opens_a_message(request, secret, salt):
     client, _ = contexts()
     outer, _ = client.protect_request(request)
-    stranger = oscore.Context(Suite(), secret, salt, SERVER, CLIENT, id_context=b"room")
+    stranger = oscore_client.ClientContext(Suite(), secret, salt, SERVER, CLIENT, id_context=b"room")
     if (secret, salt.rstrip(b"\0")) == (b"secret", b"salt"):
         return
     try:

@@ -226,7 +226,7 @@ def test_the_heap_can_be_as_small_as_a_chips(storage, tmp_path):
 
 def test_compiled_firmware_runs_too(storage, tmp_path):
     firmware = tmp_path / "mpy"
-    needed = [files() / f"firmware/admit_protocol/{name}.py" for name in ("__init__", "errors", "slip")]
+    needed = [files() / f"firmware/admit_protocol/{name}.py" for name in ("__init__", "const", "errors", "slip")]
     for path in [*needed, *files().glob("firmware/ports/**/*.py"), ECHO]:
         inside = Path("main.py") if path == ECHO else path.relative_to(files() / "firmware")
         compiled = (firmware / inside).with_suffix(".mpy")

@@ -129,6 +129,7 @@ def test_a_start_that_is_no_number_of_a_record_is_refused(kiosk):
         ("UPDATE records SET data = (SELECT data FROM records WHERE seq = 0) WHERE seq = 1", "journal-reordered"),
         ("UPDATE records SET data = x'00' WHERE seq = 3", "journal-altered"),
         ("UPDATE heads SET head = x'00' WHERE count = 3", "journal-altered"),
+        ("UPDATE heads SET signed = x'00' WHERE count = 3", "journal-altered"),
         ("UPDATE heads SET base = x'00' WHERE count = 5", "journal-altered"),
         ("UPDATE heads SET first = 4 WHERE count = 5", "journal-altered"),
         ("UPDATE heads SET first = 2 WHERE count = 5", "journal-altered"),

@@ -116,7 +116,7 @@ def test_what_is_not_there_is_not_found(registry):
     assert reason(registry.grant, "00") == "registry-no-grant"
     assert reason(registry.device, "kiosk-9") == "registry-no-device"
     assert (registry.users(), registry.grants(), registry.devices()) == ([], [], [])
-    assert registry.grant_holder(b"8 bytes.") is None
+    assert registry.named_grant(b"8 bytes.") is None
 
 
 def test_a_grant_is_found_by_its_first_digits(site, signer):
@@ -130,7 +130,7 @@ def test_a_grant_is_found_by_its_first_digits(site, signer):
 
 def test_a_journals_kid_leads_to_the_user(site):
     (row,) = site.registry.grants("admin")
-    assert site.registry.grant_holder(grant.parse(row.data).kid) == "admin"
+    assert site.registry.named_grant(grant.parse(row.data).kid).user_name == "admin"
 
 
 def test_a_bundle_that_a_device_holds_is_no_longer_pending(site, signer):

@@ -1,6 +1,6 @@
 """Bundles: the authority's word to one device, whoever carries it."""
 
-from admit_protocol import bundle, cbor, cose
+from admit_protocol import bundle, cbor, cose, cose_reserved
 from admit_protocol.anchor import Anchor
 from admit_protocol.errors import LocalError, Malformed, Untrusted, Unverified
 from admit_protocol.suite import Suite
@@ -57,7 +57,7 @@ def test_only_the_authority_signs_bundles_and_nothing_else_that_it_signs_is_one(
     with raises(Unverified, "cose-signature"):
         bundle.verify(bundle.parse(issue(key=MALLORY)), SITE, "kiosk-1", SUITE)
     with raises(Unverified, "cose-signature"):
-        bundle.verify(bundle.parse(signed(payload(), cose.RELEASE)), SITE, "kiosk-1", SUITE)
+        bundle.verify(bundle.parse(signed(payload(), cose_reserved.RELEASE)), SITE, "kiosk-1", SUITE)
     with raises(Unverified, "cose-signature"):  # the signature comes first: a forger learns no device's name
         bundle.verify(bundle.parse(issue(key=MALLORY)), SITE, "kiosk-2", SUITE)
 

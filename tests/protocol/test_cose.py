@@ -1,6 +1,6 @@
 """COSE: a signature holds for one purpose, one key and one message; everything not strictly in form is refused."""
 
-from admit_protocol import cbor, cose
+from admit_protocol import cbor, cose, cose_encrypt0, cose_reserved
 from admit_protocol.cbor import Tag
 from admit_protocol.errors import LocalError, Malformed, Unsupported, Unverified
 from admit_protocol.suite import Suite
@@ -13,14 +13,14 @@ OTHER = SUITE.private_key(bytes(31) + b"\x06")
 LABELS = (
     cose.DEVICE_CREDENTIAL,
     cose.GRANT,
-    cose.DELEGATION,
+    cose_reserved.DELEGATION,
     cose.BUNDLE,
-    cose.RELEASE,
+    cose_reserved.RELEASE,
     cose.JOURNAL_HEAD,
-    cose.RECEIPT,
-    cose.APPROVAL,
-    cose.VOUCHER,
-    cose.WIPE_CERTIFICATE,
+    cose_reserved.RECEIPT,
+    cose_reserved.APPROVAL,
+    cose_reserved.VOUCHER,
+    cose_reserved.WIPE_CERTIFICATE,
 )
 
 ES256 = {1: -7}
@@ -90,11 +90,11 @@ def test_a_changed_payload_header_or_signature_does_not_verify():
 
 
 def test_further_headers_travel_protected_and_unprotected():
-    data = cose.sign1(KEY, b"payload", cose.RELEASE, protected={3: 60, "slot": 1}, unprotected={4: b"kid"})
+    data = cose.sign1(KEY, b"payload", cose_reserved.RELEASE, protected={3: 60, "slot": 1}, unprotected={4: b"kid"})
     parsed = cose.parse_sign1(data)
     assert parsed.headers == {1: -7, 3: 60, "slot": 1, 4: b"kid"}
     assert cbor.decode(parsed.protected) == {1: -7, 3: 60, "slot": 1}
-    cose.verify_sign1(parsed, KEY.public, cose.RELEASE, SUITE)
+    cose.verify_sign1(parsed, KEY.public, cose_reserved.RELEASE, SUITE)
 
 
 def test_a_header_is_never_put_in_twice():
@@ -192,25 +192,25 @@ def test_other_keys_are_refused():
 
 def test_an_encrypted_message_opens_with_its_key_and_context():
     for kid, headers in ((None, {1: 10, 5: NONCE}), (b"\x07", {1: 10, 4: b"\x07", 5: NONCE})):
-        data = cose.encrypt0(SUITE, SYMMETRIC, NONCE, b"secret", b"context", kid)
-        parsed = cose.parse_encrypt0(data)
+        data = cose_encrypt0.encrypt0(SUITE, SYMMETRIC, NONCE, b"secret", b"context", kid)
+        parsed = cose_encrypt0.parse_encrypt0(data)
         assert parsed.headers == headers and parsed.nonce == NONCE and len(parsed.ciphertext) == 14
-        assert cose.decrypt0(SUITE, SYMMETRIC, parsed, b"context") == b"secret"
+        assert cose_encrypt0.decrypt0(SUITE, SYMMETRIC, parsed, b"context") == b"secret"
         for key, context in ((SYMMETRIC, b"Context"), (SYMMETRIC, b""), (bytes(16), b"context")):
             with raises(Unverified, "ccm-tag"):
-                cose.decrypt0(SUITE, key, parsed, context)
+                cose_encrypt0.decrypt0(SUITE, key, parsed, context)
 
 
 def test_a_changed_encrypted_message_does_not_open():
-    parsed = cose.parse_encrypt0(cose.encrypt0(SUITE, SYMMETRIC, NONCE, b"secret", b""))
+    parsed = cose_encrypt0.parse_encrypt0(cose_encrypt0.encrypt0(SUITE, SYMMETRIC, NONCE, b"secret", b""))
     for message in (
-        cose.Encrypt0(parsed.protected, parsed.headers, NONCE, b"\x00" + parsed.ciphertext[1:]),
-        cose.Encrypt0(parsed.protected, parsed.headers, bytes(13), parsed.ciphertext),
-        cose.Encrypt0(cbor.encode({1: 10, 3: 60}), parsed.headers, NONCE, parsed.ciphertext),
-        cose.Encrypt0(parsed.protected, parsed.headers, NONCE, b"short"),
+        cose_encrypt0.Encrypt0(parsed.protected, parsed.headers, NONCE, b"\x00" + parsed.ciphertext[1:]),
+        cose_encrypt0.Encrypt0(parsed.protected, parsed.headers, bytes(13), parsed.ciphertext),
+        cose_encrypt0.Encrypt0(cbor.encode({1: 10, 3: 60}), parsed.headers, NONCE, parsed.ciphertext),
+        cose_encrypt0.Encrypt0(parsed.protected, parsed.headers, NONCE, b"short"),
     ):
         with raises(Unverified, "ccm-tag"):
-            cose.decrypt0(SUITE, SYMMETRIC, message, b"")
+            cose_encrypt0.decrypt0(SUITE, SYMMETRIC, message, b"")
 
 
 def test_encrypted_messages_out_of_form_are_refused():
@@ -225,9 +225,9 @@ def test_encrypted_messages_out_of_form_are_refused():
         (encrypt0_bytes(protected={1: 10, 5: NONCE}, unprotected={5: NONCE}), "cose-headers"),
     ):
         with raises(Malformed, reason):
-            cose.parse_encrypt0(data)
+            cose_encrypt0.parse_encrypt0(data)
     for protected in ({1: 30}, {1: 1}, {}):
         with raises(Unsupported, "cose-algorithm"):
-            cose.parse_encrypt0(encrypt0_bytes(protected=protected))
+            cose_encrypt0.parse_encrypt0(encrypt0_bytes(protected=protected))
     with raises(Unsupported, "cose-critical"):
-        cose.parse_encrypt0(encrypt0_bytes(protected={1: 10, 2: [5]}))
+        cose_encrypt0.parse_encrypt0(encrypt0_bytes(protected={1: 10, 2: [5]}))

@@ -1,6 +1,6 @@
 """CWT: the examples of RFC 8392, the types of claims, the window, and keys in `cnf`."""
 
-from admit_protocol import cbor, cose, cwt
+from admit_protocol import cbor, cose, cose_encrypt0, cose_reserved, cwt
 from admit_protocol.errors import Malformed, Untrusted, Unverified
 from admit_protocol.suite import Suite
 from support import raises, vectors
@@ -29,7 +29,7 @@ def rfc_claims():
 
 def decrypted(name):
     key = bytes.fromhex(RFC_8392["symmetric_128"]["k"])
-    return cose.decrypt0(SUITE, key, cose.parse_encrypt0(example(name)), RFC_LABEL)
+    return cose_encrypt0.decrypt0(SUITE, key, cose_encrypt0.parse_encrypt0(example(name)), RFC_LABEL)
 
 
 def test_the_private_key_of_rfc_8392_a_2_3_has_its_public_key():
@@ -83,7 +83,7 @@ def test_an_issued_token_verifies_for_its_purpose_only():
     assert token.claims == {cwt.SUB: "alice", -70000: [1, 2], "x": None}
     cwt.verify(token, KEY.public, cose.GRANT, SUITE)
     with raises(Unverified, "cose-signature"):
-        cwt.verify(token, KEY.public, cose.DELEGATION, SUITE)
+        cwt.verify(token, KEY.public, cose_reserved.DELEGATION, SUITE)
 
 
 def test_claims_of_the_wrong_type_are_refused():

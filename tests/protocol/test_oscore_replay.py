@@ -1,6 +1,6 @@
 """OSCORE over time: replay and order, observation, restarts. RFC 8613 sections 7 and 4.1.3.5, appendix B.1."""
 
-from admit_protocol import coap, oscore
+from admit_protocol import coap, oscore, oscore_preshared
 from admit_protocol.errors import LocalError, Malformed, Replayed, Unverified
 from oscore_peers import CLIENT, SALT, SECRET, SERVER, Suite, content, contexts, forged, get, partial_iv
 from support import raises
@@ -194,7 +194,7 @@ class Store:
         self.writes += 1
         if self.writes == self.dies_at and self.when == "before":
             raise PowerCut
-        self.stored = start + oscore.RESERVED
+        self.stored = start + oscore_preshared.RESERVED
         if self.writes == self.dies_at and self.when == "after":
             raise PowerCut
         return start
@@ -204,7 +204,7 @@ def lives(store, messages):
     """Partial IVs of four lives of a client, each ended by switching it off or by the store's power cut."""
     used = []
     for _ in range(4):
-        client = oscore.Context(Suite(), SECRET, SALT, CLIENT, SERVER, store=store)
+        client = oscore_preshared.PresharedContext(Suite(), SECRET, SALT, CLIENT, SERVER, store=store)
         try:
             for _ in range(messages):
                 used.append(partial_iv(client.protect_request(get())[0]))
@@ -223,7 +223,7 @@ def test_a_power_cut_never_repeats_a_nonce():
 
 def test_numbers_are_stored_once_for_64_messages():
     store = Store()
-    client = oscore.Context(Suite(), SECRET, SALT, CLIENT, SERVER, store=store)
+    client = oscore_preshared.PresharedContext(Suite(), SECRET, SALT, CLIENT, SERVER, store=store)
     assert store.writes == 0
     requests(client, 64)
     assert store.writes == 1
@@ -233,7 +233,7 @@ def test_numbers_are_stored_once_for_64_messages():
 
 def test_a_store_that_goes_backwards_is_not_believed():
     store = Store()
-    client = oscore.Context(Suite(), SECRET, SALT, CLIENT, SERVER, store=store)
+    client = oscore_preshared.PresharedContext(Suite(), SECRET, SALT, CLIENT, SERVER, store=store)
     requests(client, 64)
     store.stored = 0
     with raises(LocalError, "oscore-store"):

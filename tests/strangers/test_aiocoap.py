@@ -8,7 +8,7 @@ import pytest
 from aiocoap.message import Direction
 
 from admit.suite import HostSuite
-from admit_protocol import coap, oscore
+from admit_protocol import coap, oscore, oscore_preshared
 from admit_protocol.errors import Replayed, Unverified
 
 SECRET = bytes(range(16))
@@ -17,7 +17,7 @@ IDS = [(b"\x01", b""), (b"", b"\x37"), (b"1234567", b"\x00\x00")]
 
 
 def ours(mine, other, id_context=None, **rest):
-    return oscore.Context(HostSuite(), SECRET, SALT, mine, other, id_context, **rest)
+    return oscore_preshared.PresharedContext(HostSuite(), SECRET, SALT, mine, other, id_context, **rest)
 
 
 @pytest.fixture

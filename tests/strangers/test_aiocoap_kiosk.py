@@ -119,6 +119,26 @@ def test_plain_blocks_may_be_as_small_as_the_client_likes(tmp_path):
     run(story, tmp_path)
 
 
+def test_options_of_a_stranger_are_honoured_ignored_or_refused(tmp_path):
+    async def story(kiosk, client):
+        knows(client, kiosk, tmp_path)
+        for options, code in (
+            ({"accept": 60}, aiocoap.CONTENT),
+            ({"accept": 0}, aiocoap.NOT_ACCEPTABLE),
+            ({"etags": [b"old"]}, aiocoap.CONTENT),
+            ({"no_response": 0}, aiocoap.CONTENT),
+            ({"if_match": [b"old"]}, aiocoap.BAD_OPTION),
+            ({"_mtype": aiocoap.NON}, aiocoap.CONTENT),
+        ):
+            assert (await ask(client, get(kiosk, "/r", **options))).code == code, options
+        client.client_credentials["coap://kiosk.example*"] = client.client_credentials[kiosk.uri + "/*"]
+        by_name = get(kiosk, "/r", uri_host="kiosk.example")  # it stands outside OSCORE
+        assert (await ask(client, by_name)).code == aiocoap.CONTENT
+        assert (await ask(client, get(kiosk, "/.well-known/core", accept=60))).code == aiocoap.NOT_ACCEPTABLE
+
+    run(story, tmp_path)
+
+
 def test_aiocoap_opens_the_door(tmp_path):
     async def story(kiosk, client):
         knows(client, kiosk, tmp_path)

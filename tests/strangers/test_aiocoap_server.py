@@ -24,7 +24,7 @@ from aiocoap.transports.oscore import OSCOREAddress
 from admit.connection import Connection, block_wise
 from admit.suite import HostSuite
 from admit.transport.udp import UdpTransport
-from admit_protocol import coap, edhoc, oscore
+from admit_protocol import coap, edhoc, oscore_client
 from admit_protocol.edhoc_initiator import Initiator
 from admit_protocol.errors import Replayed, TimedOut, Unverified
 
@@ -224,7 +224,7 @@ class Protected:
     async def _exchange(self, message):
         outer, reference = self.context.protect_request(message)
         if self.message_3:
-            outer, self.message_3 = oscore.combine(self.message_3, outer), None
+            outer, self.message_3 = oscore_client.combine(self.message_3, outer), None
         response = await self.connection.exchange(outer)
         assert (response.code, len(response.payload) > 8) == (coap.CHANGED, True), response
         return self.context.unprotect_response(response, reference)
@@ -241,7 +241,7 @@ def shared(folder):
 
 
 def ours(sender_id=CLIENT_ID, secret=SECRET):
-    return oscore.Context(HostSuite(), secret, SALT, sender_id, SERVER_ID)
+    return oscore_client.ClientContext(HostSuite(), secret, SALT, sender_id, SERVER_ID)
 
 
 def test_everything_again_under_oscore(tmp_path):
@@ -344,7 +344,8 @@ def test_edhoc_opens_a_session_with_aiocoap(by_value, combined):
         user, device = credential_of(user_ccs), credential_of(server_ccs)
         initiator, message_3 = await handshake(connection, user_key, user, device, by_value)
         secret, salt = initiator.oscore()
-        session = Protected(connection, oscore.Context(HostSuite(), secret, salt, initiator.c_r, initiator.c_i))
+        context = oscore_client.ClientContext(HostSuite(), secret, salt, initiator.c_r, initiator.c_i)
+        session = Protected(connection, context)
         if combined:
             session.message_3 = message_3
         else:

@@ -7,12 +7,13 @@ opens at the first datagram. A line nobody reads loses bytes, as a real one does
 import asyncio
 
 from admit_protocol import slip
+from admit_protocol.const import const
 from admit_protocol.errors import LocalError
 from ports.virtual.runtime import guarded
 from ports.virtual.wire import Wire
 
-LINK = 1
-MAX_DATAGRAM = 1280
+_LINK = const(1)
+_MAX_DATAGRAM = const(1280)
 
 
 class Cable:
@@ -37,29 +38,29 @@ class Cable:
 
     def send(self, link, data):
         """Send one datagram."""
-        if not self._open or link != LINK:
+        if not self._open or link != _LINK:
             raise LocalError("cable-link-closed")
         self._wire.write(slip.encode_coap(data))
 
     def close(self, link):
         """End the link; the next datagram opens it again."""
-        if self._open and link == LINK:
+        if self._open and link == _LINK:
             self._open = False
-            self._listener.closed(LINK)
+            self._listener.closed(_LINK)
 
     async def _run(self):
-        decoder = slip.Decoder(MAX_DATAGRAM)
+        decoder = slip.Decoder(_MAX_DATAGRAM)
         while True:
             data = await self._wire.read(256)
             if not data:
                 break
             for kind, datagram in decoder.feed(data):
                 if kind == "coap":
-                    guarded(self, LINK, self._received, datagram)
-        self.close(LINK)
+                    guarded(self, _LINK, self._received, datagram)
+        self.close(_LINK)
 
     def _received(self, datagram):
         if not self._open:
             self._open = True
-            self._listener.opened(LINK, 0)
-        self._listener.received(LINK, datagram)
+            self._listener.opened(_LINK, 0)
+        self._listener.received(_LINK, datagram)

@@ -17,7 +17,7 @@ except ImportError:
         return later - earlier
 
 
-FROM_1970_TO_2000_S = 946_684_800
+_FROM_1970_TO_2000_S = 946_684_800
 
 
 class Clock:
@@ -25,7 +25,7 @@ class Clock:
 
     def __init__(self, offset_s=0):
         self._offset_s = offset_s
-        self._epoch_s = FROM_1970_TO_2000_S if time.gmtime(0)[0] == 2000 else 0
+        self._epoch_s = _FROM_1970_TO_2000_S if time.gmtime(0)[0] == 2000 else 0
         self._last_ticks = ticks_ms()
         self._monotonic_ms = 0
 

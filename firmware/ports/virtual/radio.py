@@ -6,12 +6,13 @@ side. Each value is what one GATT write or indication carried. Must not know CoA
 
 import asyncio
 
+from admit_protocol.const import const
 from admit_protocol.errors import LocalError
 from ports.virtual.runtime import guarded
 from ports.virtual.wire import Wire
 
-HEADER = 4
-MAX_VALUE = 512
+_HEADER = const(4)
+MAX_VALUE = const(512)
 
 
 class Radio:
@@ -61,11 +62,11 @@ class Radio:
             if not data:  # a board does not outlive whoever powers it
                 raise SystemExit
             buffer += data
-            while len(buffer) >= HEADER:
-                end = HEADER + int.from_bytes(buffer[2:4], "big")
+            while len(buffer) >= _HEADER:
+                end = _HEADER + int.from_bytes(buffer[2:4], "big")
                 if len(buffer) < end:
                     break
-                guarded(self, buffer[1], self._tell, buffer[0:1], buffer[1], buffer[HEADER:end])
+                guarded(self, buffer[1], self._tell, buffer[0:1], buffer[1], buffer[_HEADER:end])
                 buffer = buffer[end:]
 
     def _tell(self, kind, link, payload):

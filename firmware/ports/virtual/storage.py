@@ -8,17 +8,18 @@ byte goes out through `_write`, so that a test can cut the power at each one. Mu
 import os
 from binascii import crc32
 
+from admit_protocol.const import const
 from admit_protocol.errors import LocalError, StorageError
 
-CHECK = 4
-FRAME_HEADER = 6
-MAX_RECORD = 4096
-NAME_BYTES = b"abcdefghijklmnopqrstuvwxyz0123456789-_."
-PARTIAL = "~"  # cannot end a name, so a partial file is never taken for a whole one
+_CHECK = const(4)
+_FRAME_HEADER = const(6)
+MAX_RECORD = const(4096)
+_NAME_BYTES = const(b"abcdefghijklmnopqrstuvwxyz0123456789-_.")
+_PARTIAL = const("~")  # cannot end a name, so a partial file is never taken for a whole one
 
 # errno values, the same on Linux and on an ESP32
-REASONS = {28: "storage-full", 27: "storage-full", 122: "storage-full"}
-REASONS.update({30: "storage-read-only", 13: "storage-read-only", 1: "storage-read-only"})
+_REASONS = {28: "storage-full", 27: "storage-full", 122: "storage-full"}
+_REASONS.update({30: "storage-read-only", 13: "storage-read-only", 1: "storage-read-only"})
 
 
 class Storage:
@@ -41,9 +42,9 @@ class Storage:
         if not self._exists(path):
             return None
         data = self._do(name, _content, path)
-        if len(data) < CHECK or _check(data[CHECK:]) != data[:CHECK]:
+        if len(data) < _CHECK or _check(data[_CHECK:]) != data[:_CHECK]:
             raise StorageError("storage-corrupt", name)
-        return data[CHECK:]
+        return data[_CHECK:]
 
     def write(self, name, data):
         """Make `data` the value of `name`: after a power cut it is the old value or the new one."""
@@ -64,7 +65,7 @@ class Storage:
 
     def names(self):
         """Return the names of all values and lists, sorted."""
-        return sorted(name for name in os.listdir(self._folder) if not name.endswith(PARTIAL) and name[0] != ".")
+        return sorted(name for name in os.listdir(self._folder) if not name.endswith(_PARTIAL) and name[0] != ".")
 
     def append(self, name, record):
         """Add `record` (at most 4096 bytes) to the list `name`: after a power cut it is there whole or not at all."""
@@ -93,17 +94,17 @@ class Storage:
 
     def _replace(self, path, data):
         try:
-            self._write(path + PARTIAL, "wb", data)
+            self._write(path + _PARTIAL, "wb", data)
         except OSError:
-            if self._exists(path + PARTIAL):
-                self._remove(path + PARTIAL)  # the rest of a full storage stays usable
+            if self._exists(path + _PARTIAL):
+                self._remove(path + _PARTIAL)  # the rest of a full storage stays usable
             raise
-        self._rename(path + PARTIAL, path)
+        self._rename(path + _PARTIAL, path)
 
     def _sweep(self):
         """Remove what power cuts left half written. It is never read, so it may stay where nothing can be removed."""
         for name in os.listdir(self._folder):
-            if name.endswith(PARTIAL):
+            if name.endswith(_PARTIAL):
                 try:
                     self._remove(self._folder + "/" + name)
                 except OSError:
@@ -118,11 +119,11 @@ class Storage:
         try:
             return step(*arguments)
         except OSError as error:
-            raise StorageError(REASONS.get(error.errno, "storage-failed"), "%s, errno %s" % (name, error.errno))
+            raise StorageError(_REASONS.get(error.errno, "storage-failed"), "%s, errno %s" % (name, error.errno))
 
     def _path(self, name):
         data = name.encode()
-        if not 0 < len(data) <= 40 or data[0] == 46 or any(byte not in NAME_BYTES for byte in data):
+        if not 0 < len(data) <= 40 or data[0] == 46 or any(byte not in _NAME_BYTES for byte in data):
             raise LocalError("storage-name", name)
         return self._folder + "/" + name
 
@@ -152,7 +153,7 @@ class Storage:
 
 
 def _check(data):
-    return (crc32(data) & 0xFFFFFFFF).to_bytes(CHECK, "big")
+    return (crc32(data) & 0xFFFFFFFF).to_bytes(_CHECK, "big")
 
 
 def _content(path):
@@ -165,9 +166,9 @@ def _scan(name, path):
     records, whole, size = [], 0, os.stat(path)[6]
     with open(path, "rb") as file:
         while whole < size:
-            header = file.read(FRAME_HEADER)
+            header = file.read(_FRAME_HEADER)
             length = int.from_bytes(header[:2], "big")
-            end = whole + FRAME_HEADER + length
+            end = whole + _FRAME_HEADER + length
             record = file.read(length)
             if end > size or _check(header[:2] + record) != header[2:]:
                 if end < size:  # something follows: no power cut leaves that

@@ -8,10 +8,11 @@ lost by that. Must not know what a datagram says.
 import asyncio
 import socket
 
+from admit_protocol.const import const
 from admit_protocol.errors import LocalError
 from ports.virtual.runtime import guarded, readable
 
-MAX_DATAGRAM = 1280
+_MAX_DATAGRAM = const(1280)
 
 
 class Udp:
@@ -60,7 +61,7 @@ class Udp:
         while True:
             await readable(self._socket)
             try:
-                datagram, address = self._socket.recvfrom(MAX_DATAGRAM)
+                datagram, address = self._socket.recvfrom(_MAX_DATAGRAM)
             except OSError:  # an ICMP error about an earlier datagram
                 continue
             link = self._known(address)

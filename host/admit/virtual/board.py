@@ -68,7 +68,7 @@ class VirtualBoard:
         self._runtime = runtime
         self._micropython = micropython
         self._firmware = Path(firmware or files() / "firmware").absolute()
-        self._program = program
+        self._program = Path(program).absolute() if program else None
         self._heap = heap
         self._settings = settings or {}
         self._on_line = on_line or (lambda line: None)
@@ -114,6 +114,7 @@ class VirtualBoard:
                 await self.radio.start()
             self._process = await asyncio.create_subprocess_exec(
                 *command,
+                cwd=self._firmware,  # as on a board, where it lies at the root: each module's path takes heap
                 env=self._environment(theirs.fileno(), cable_fd),
                 pass_fds=(theirs.fileno(), cable_fd),
                 stdin=subprocess.DEVNULL,

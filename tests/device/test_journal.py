@@ -1,0 +1,267 @@
+"""The journal: chained, bounded, paged, and whole after every reset; denials and knocks do not fill it."""
+
+from admit_device.journal import SEGMENT_RECORDS, Journal
+from admit_protocol import cbor, journal_reader
+from admit_protocol import journal as records
+from admit_protocol.errors import StorageError, Unverified
+from admit_protocol.rule import Decision
+from folders import Folder
+from memory_ports import HandClock, Memory, PowerCut
+from ports.virtual.storage import Storage
+from support import raises
+from visitors import SITE
+
+KEY = SITE.key
+FIRST_HEAD = records.first_head(KEY.public)
+ALICE, BOB = b"alices k", b"bobs key"
+DENIED = Decision(False, "rule-none", None, "no rule")
+OUTSIDE = Decision(False, "rule-outside-window", 2, "only on Mondays")
+ALLOWED = Decision(True, "rule-allows", 1, "")
+PAGE = 600  # bytes
+
+
+class Identity:
+    key = KEY
+    device_id = "kiosk-1"
+
+
+def new_journal(storage=None, clock=None):
+    return Journal(storage or Memory(), clock or HandClock(), FIRST_HEAD)
+
+
+def fill(journal, count):
+    for _ in range(count):
+        journal.record(records.LOGIN, ALICE, "", records.DONE)
+
+
+def read(journal, start=0):
+    """(number of the first record, all records from there on, verified against the signed head)."""
+    first, head, found = journal.page(start, PAGE)
+    end = first + len(found)
+    while end < journal.count:
+        number, before, more = journal.page(end, PAGE)
+        assert number == end and more and sum(len(each) for each in more) <= PAGE
+        found += more
+        end += len(more)
+    signed = journal.signed_head(Identity())
+    return first, journal_reader.verify(found, signed, KEY.public, "kiosk-1", SITE.suite, (first, head))
+
+
+def told(journal):
+    return [(each.what, journal_reader.OUTCOMES[each.outcome], each.extra) for each in read(journal)[1]]
+
+
+def test_records_hang_together_from_the_first_head_on():
+    journal = new_journal()
+    assert (journal.count, journal.head) == (0, FIRST_HEAD)
+    assert journal.page(0, PAGE) == (0, FIRST_HEAD, [])
+    journal.record(records.BOOT, None, "", records.DONE, {records.COUNT: 1})
+    journal.policy(ALICE, 7)
+    first, found = read(journal)
+    assert first == 0
+    assert [tuple(each)[2:] for each in found] == [
+        (records.BOOT, None, "", records.DONE, {records.COUNT: 1}),
+        (records.POLICY, ALICE, "", records.DONE, {records.EPOCH: 7}),
+    ]
+
+
+def test_it_goes_on_after_a_reset():
+    storage = Memory()
+    before = new_journal(storage)
+    fill(before, 5)
+    after = new_journal(storage)
+    assert (after.count, after.head) == (before.count, before.head)
+    fill(after, 5)
+    assert [each.seq for each in read(after)[1]] == list(range(10))
+
+
+def test_old_records_make_room_and_the_chain_goes_on():
+    storage = Memory()
+    journal = new_journal(storage)
+    for total in (SEGMENT_RECORDS, 2 * SEGMENT_RECORDS, 2 * SEGMENT_RECORDS + 1, 4 * SEGMENT_RECORDS + 10):
+        fill(journal, total - journal.count)
+        for each in (journal, new_journal(storage)):
+            first, found = read(each)
+            assert first + len(found) == total
+            assert len(found) >= min(total, SEGMENT_RECORDS)
+            assert len(found) <= 2 * SEGMENT_RECORDS
+    assert first == 3 * SEGMENT_RECORDS
+
+
+def test_a_reader_may_begin_anywhere():
+    journal = new_journal()
+    fill(journal, 2 * SEGMENT_RECORDS + 20)
+    for start in (SEGMENT_RECORDS, SEGMENT_RECORDS + 3, 2 * SEGMENT_RECORDS - 1, 2 * SEGMENT_RECORDS, journal.count - 1):
+        first, found = read(journal, start)
+        assert first == start == found[0].seq
+    assert read(journal, 3)[0] == SEGMENT_RECORDS  # the oldest that is kept
+    for start in (journal.count, journal.count + 100):
+        assert journal.page(start, PAGE) == (journal.count, journal.head, [])
+
+
+def test_a_record_longer_than_a_page_still_comes():
+    journal = new_journal()
+    journal.record(records.DECISION, ALICE, "/" + "x" * PAGE, records.DENIED)
+    fill(journal, 1)
+    assert [len(journal.page(start, PAGE)[2]) for start in (0, 1)] == [1, 1]
+
+
+def test_a_missing_or_altered_record_shows():
+    journal = new_journal()
+    fill(journal, 4)
+    _, _, found = journal.page(0, PAGE)
+    signed = journal.signed_head(Identity())
+    altered = found[:2] + [found[2].replace(ALICE, BOB)] + found[3:]
+    for wrong, reason in ((found[:-1], "journal-truncated"), (altered, "journal-altered")):
+        with raises(Unverified, reason):
+            journal_reader.verify(wrong, signed, KEY.public, "kiosk-1", SITE.suite)
+
+
+def test_a_decision_tells_its_rule_and_a_denial_its_reason():
+    journal = new_journal()
+    journal.decision(ALICE, "POST /r/open", ALLOWED)
+    journal.decision(ALICE, "POST /r/open", OUTSIDE)
+    assert told(journal) == [
+        ("POST /r/open", "allowed", {records.RULE: 1}),
+        ("POST /r/open", "denied", {records.RULE: 2, records.REASON: "rule-outside-window"}),
+    ]
+
+
+def test_the_same_denial_again_is_counted_into_the_next_record():
+    journal = new_journal()
+    for _ in range(50):
+        journal.decision(ALICE, "GET /x", DENIED)
+    assert journal.count == 1
+    journal.decision(ALICE, "GET /x", OUTSIDE)  # another reason
+    journal.decision(ALICE, "GET /y", OUTSIDE)  # another resource
+    journal.decision(BOB, "GET /y", OUTSIDE)  # another person
+    assert [each[2].get(records.REPEATED) for each in told(journal)] == [None, 49, None, None]
+
+
+def test_what_is_allowed_is_never_only_counted():
+    journal = new_journal()
+    for _ in range(3):
+        journal.decision(ALICE, "POST /r/open", ALLOWED)
+    journal.decision(ALICE, "GET /x", DENIED)
+    journal.decision(ALICE, "POST /r/open", ALLOWED)
+    journal.decision(ALICE, "GET /x", DENIED)
+    assert journal.count == 6
+
+
+def test_a_denial_that_goes_on_is_written_again_every_ten_seconds():
+    clock = HandClock()
+    journal = new_journal(clock=clock)
+    for _ in range(25):  # one a second
+        journal.decision(ALICE, "GET /x", DENIED)
+        clock.pass_s(1)
+    assert [each[2].get(records.REPEATED) for each in told(journal)] == [None, 9, 9]
+
+
+def test_one_persons_denials_do_not_fill_it_however_they_differ():
+    clock = HandClock()
+    journal = new_journal(clock=clock)
+    for number in range(1000):
+        journal.decision(ALICE, "GET /%d" % number, DENIED)
+    written = journal.count
+    assert written < SEGMENT_RECORDS // 4
+    journal.decision(BOB, "GET /x", DENIED)
+    assert told(journal)[-1][2][records.REPEATED] == 1000 - written
+    clock.pass_s(3600)
+    journal.decision(ALICE, "GET /x", DENIED)
+    assert journal.count == written + 2
+
+
+def test_failed_handshakes_make_one_record_at_once_and_then_one_an_hour():
+    clock = HandClock()
+    journal = new_journal(clock=clock)
+    journal.flush_failures()
+    assert journal.count == 0
+    for _ in range(1000):
+        journal.count_failure()
+        journal.flush_failures()
+    clock.pass_s(3599)
+    journal.flush_failures()
+    assert journal.count == 1
+    clock.pass_s(1)
+    for _ in range(3):
+        journal.flush_failures()
+        clock.pass_s(3600)
+    assert told(journal) == [("", "denied", {records.COUNT: 1}), ("", "denied", {records.COUNT: 999})]
+
+
+def test_failures_that_could_not_be_written_are_told_an_hour_later():
+    storage, clock = Memory(), HandClock()
+    journal = new_journal(storage, clock)
+    journal.count_failure()
+    storage.full = True
+    with raises(StorageError, "storage-full"):
+        journal.flush_failures()
+    journal.flush_failures()
+    storage.full = False
+    journal.count_failure()
+    clock.pass_s(3600)
+    journal.flush_failures()
+    assert told(journal) == [("", "denied", {records.COUNT: 2})]
+
+
+def test_time_that_is_unknown_is_written_as_such():
+    journal = new_journal(clock=HandClock(None))
+    fill(journal, 1)
+    assert read(journal)[1][0].time is None
+    assert journal_reader.parse_head(journal.signed_head(Identity())).time is None
+
+
+def test_a_record_that_storage_refuses_never_happened():
+    storage = Memory()
+    journal = new_journal(storage)
+    journal.decision(ALICE, "GET /x", DENIED)
+    journal.decision(ALICE, "GET /x", DENIED)
+    before = journal.count, journal.head
+    storage.full = True
+    with raises(StorageError, "storage-full"):
+        fill(journal, 1)
+    assert (journal.count, journal.head) == before
+    storage.full = False
+    fill(journal, 1)
+    assert [each[2].get(records.REPEATED) for each in told(journal)] == [None, 1]
+
+
+def test_a_power_cut_anywhere_leaves_a_journal_that_holds():
+    for already in (0, 3, SEGMENT_RECORDS, 2 * SEGMENT_RECORDS):
+        cut, done = 0, False
+        while not done:
+            storage = Memory()
+            journal = new_journal(storage)
+            fill(journal, already)
+            storage.cut_after = cut
+            try:
+                journal.record(records.LOGIN, BOB, "", records.DONE)
+                done = True
+            except PowerCut:
+                pass
+            storage.cut_after = None
+            after = new_journal(storage)
+            assert after.count == already + (1 if done else 0)
+            fill(after, 1)
+            first, found = read(after)
+            assert first + len(found) == after.count
+            cut += 1
+
+
+def test_a_torn_last_record_is_dropped_and_its_number_used_again():
+    with Folder() as folder:
+        fill(new_journal(Storage(folder.path)), 3)
+        folder.write("journal-a", folder.read("journal-a")[:-5])
+        journal = new_journal(Storage(folder.path))
+        assert journal.count == 2
+        journal.record(records.LOGIN, BOB, "", records.DONE)
+        assert [(each.seq, each.who) for each in read(journal)[1]] == [(0, ALICE), (1, ALICE), (2, BOB)]
+
+
+def test_the_head_that_opens_a_segment_is_the_one_before_it():
+    storage = Memory()
+    journal = new_journal(storage)
+    fill(journal, SEGMENT_RECORDS)
+    count, head = journal.count, journal.head
+    fill(journal, 1)
+    assert cbor.decode(storage.records("journal-b")[0])[1] == [count, head]

@@ -1,0 +1,282 @@
+"""Power is cut, or storage refuses, at every single change of everything a device does.
+
+After a power cut each thing is as it was before or as it was to be, whatever was confirmed to a peer has happened, the
+journal goes on without a gap or a number twice, no routine runs twice for one id, and the device serves. A change that
+storage refuses is told by name, and the peer who asks again gets what it wanted: nothing is left half done in RAM.
+"""
+
+from admit_device.invocations import DONE, INTERRUPTED, REMEMBERED, Invocations
+from admit_device.journal import Journal
+from admit_device.routines import routine
+from admit_protocol import cbor, coap, cose, credential, edhoc, journal, journal_reader
+from admit_protocol.errors import StorageError
+from memory_ports import WEDNESDAY, Dice, HandClock, Memory, PowerCut
+from rig import Phone, Rig
+from visitors import SITE, Visitor, grant_of, id_of, reason, revocation
+
+LIMIT_S = 120
+runs = []
+
+
+@routine("Runs in the first chapter.")
+def first(kiosk):
+    runs.append("first")
+    return "first done"
+
+
+@routine("Runs in the second chapter.")
+def second(kiosk):
+    runs.append("second")
+    return "second done"
+
+
+ROUTINES = {"first": first, "second": second}
+BUNDLE = revocation(1, [id_of(grant_of("bob"))])
+
+
+class Supply:
+    """Counts the changes of storage and key store together. At change `cut` the power goes, for good; change `refused`
+    alone is refused.
+    """
+
+    def __init__(self, cut=None, refused=None):
+        self.changes, self.cut, self.refused, self.dead = 0, cut, refused, False
+
+    def change(self):
+        if self.dead or self.changes == self.cut:
+            self.dead = True
+            raise PowerCut()
+        self.changes += 1
+        if self.changes - 1 == self.refused:
+            raise StorageError("storage-full")
+
+
+class Supplied(Memory):
+    supply = None
+
+    def _change(self):
+        self.supply.change()
+
+
+class Life(Rig):
+    """A device on such a supply; what was confirmed to its peers; `files`: what storage and key store hold."""
+
+    def __init__(self, supply, files=({}, {})):
+        self.storage, self.keystore = Supplied(), Supplied()
+        self.storage.files, self.keystore.files = _copy(files[0]), _copy(files[1])
+        self.clock, self.dice, self.site = HandClock(), Dice(b"device"), SITE
+        self.namespace, self.profile = ROUTINES, None
+        self.told = {}
+        self.power(supply)
+
+    def power(self, supply):
+        self.supply = self.storage.supply = self.keystore.supply = supply
+
+    def confirm(self, what, value=True):
+        """A peer has been told that `what` is so; so much of the journal stands."""
+        self.told[what] = value
+        if self.device.journal:
+            self.told["journal"] = (self.device.journal.count, self.device.journal.head)
+
+    @property
+    def credential(self):
+        return self.device.identity.credential.data
+
+    def carry_on(self):
+        """Join the site, from wherever that had come to."""
+        cable = Phone(self, server=self.cable)
+        body = {1: self.told.get("credential")}
+        if not self.device.identity.credential:
+            response = insist(lambda: cable.plain(coap.POST, "/identity", cbor.encode({1: bytes(32)})))
+            public = cose.decode_key(cbor.decode(response.payload)[1])[0]
+            assert self.told.get("public", public) == public
+            self.confirm("public", public)
+            body[1] = SITE.vouch("kiosk-1", public)
+        else:
+            body[1] = self.credential
+        body.update({2: SITE.anchor.encode(), 3: WEDNESDAY})
+        insist(lambda: cable.plain(coap.PUT, "/identity", cbor.encode(body)))
+        self.confirm("commissioned")
+
+    def ask(self, name, method, path, payload=b""):
+        """Somebody's visit for one request, by the name of their grant if that is known, else by value."""
+        return insist(lambda: self._visit(name, method, path, payload))
+
+    def _visit(self, name, method, path, payload):
+        response = Visitor(self, name, by_value=False).ask(method, path, payload)
+        if response.uint(coap.CONTENT_FORMAT) == coap.CONTENT_EDHOC and edhoc.parse_error(response.payload)[0] == 3:
+            return Visitor(self, name).ask(method, path, payload)
+        return response
+
+    def invoke(self, name):
+        response = self.ask("alice", coap.POST, "/r/" + name, cbor.encode({1: (name + "id12345")[:8].encode()}))
+        return cbor.decode(response.payload)
+
+
+def insist(ask):
+    """The response to what is asked again for as long as storage refuses: that is told by name each time."""
+    for _ in range(3):
+        response = ask()
+        if response.code == coap.INTERNAL_SERVER_ERROR:
+            assert reason(response) == "storage-full"
+        elif response.uint(coap.CONTENT_FORMAT) == coap.CONTENT_EDHOC:
+            assert edhoc.parse_error(response.payload) == (1, "storage-full")
+        else:
+            return response
+    raise AssertionError("refused three times")
+
+
+def _copy(files):
+    return {name: value[:] if isinstance(value, list) else value for name, value in files.items()}
+
+
+def chapter_one(life):
+    """From the factory to the first visitor."""
+    life.boot()
+    life.carry_on()
+    outcome = life.invoke("first")
+    life.confirm("first", outcome)
+
+
+def chapter_two(life):
+    """A device with a long past, whose lists are full: they rotate here."""
+    life.boot()
+    life.confirm("commissioned")
+    life.confirm("first", {1: DONE, 2: "first done"})
+    life.confirm("boots", life.device.boots)
+    life.confirm("second", life.invoke("second"))
+    assert life.ask("alice", coap.POST, "/login").code == coap.CHANGED
+    assert life.ask("bob", coap.GET, "/r").code == coap.CONTENT
+    assert life.ask("carol", coap.POST, "/bundle", BUNDLE).code == coap.CHANGED
+    life.confirm("revoked")
+    assert reason(life.ask("bob", coap.GET, "/r")) == "grant-revoked"
+    life.device.journal.count_failure()
+    life.pass_s(3601)
+    life.confirm("end")
+
+
+def long_past():
+    """Files of a device whose journal and invocations are one short of a rotation."""
+    life = Life(Supply())
+    chapter_one(life)
+    past = Journal(life.storage, life.clock, journal.first_head(life.device.identity.key.public))
+    while not past._segments.full():
+        past.record(journal.LOGIN, bytes(8), "", journal.DONE)
+    invocations = Invocations(life.storage)
+    for number in range(REMEMBERED - 1):
+        invocations.start(b"somebody", b"%08d" % number)
+        invocations.finish(b"somebody", b"%08d" % number, DONE, None)
+    return life.storage.files, life.keystore.files
+
+
+def whole_journal(life):
+    """(first number, head before it, records) as an admin reads them, proven by the signed head."""
+    first, head, records = life.device.journal.page(0, 1 << 20)
+    device = credential.parse(life.credential)
+    signed = life.device.journal.signed_head(life.device.identity)
+    journal_reader.verify(records, signed, device.public, "kiosk-1", SITE.suite, (first, head))
+    return first, head, records
+
+
+def check_journal(life):
+    """It is whole, and what a peer could have seen of it is still its beginning."""
+    count, head = life.told.get("journal", (0, None))
+    at, so_far, records = whole_journal(life)
+    assert count <= at + len(records)
+    for record in records:
+        assert at != count or head in (None, so_far)
+        so_far, at = journal.chain(so_far, record), at + 1
+    if not count or count == at:
+        assert head in (None, so_far)
+
+
+def check_afterwards(life):
+    """All that must hold in the next life."""
+    life.boot()
+    assert life.device.boots > life.told.get("boots", 0)
+    if "commissioned" in life.told:
+        assert life.device.identity.state == "commissioned"
+        check_journal(life)
+    life.carry_on()
+    check_journal(life)
+    if "revoked" in life.told:
+        assert reason(life.ask("bob", coap.GET, "/r")) == "grant-revoked"
+    for name in ("first", "second"):
+        outcome = life.invoke(name)
+        assert outcome == life.told.get(name, outcome)
+        assert outcome in ({1: DONE, 2: name + " done"}, {1: INTERRUPTED})
+        assert life.invoke(name) == outcome
+        assert runs.count(name) <= 1
+    assert life.ask("carol", coap.POST, "/bundle", BUNDLE).code == coap.CHANGED
+    assert reason(life.ask("bob", coap.GET, "/r")) == "grant-revoked"
+    check_journal(life)
+    kinds = [journal_reader.parse_record(each).kind for each in whole_journal(life)[2]]
+    assert kinds.count(journal.COMMISSIONED) <= 1
+    if whole_journal(life)[0] == 0:
+        assert kinds.count(journal.COMMISSIONED) == 1
+
+
+def cut_everywhere(chapter, files=({}, {})):
+    """Tell the chapter with a power cut before its first change, before its second, and so on."""
+    supply = Supply()
+    runs.clear()
+    chapter(Life(supply, files))
+    for cut in range(supply.changes):
+        runs.clear()
+        life = Life(Supply(cut), files)
+        try:
+            chapter(life)
+        except PowerCut:
+            pass
+        assert life.supply.dead
+        life.power(Supply())
+        check_afterwards(life)
+    return supply.changes
+
+
+def refuse_everywhere(chapter, files=({}, {})):
+    """Tell the chapter with one change refused: its first, its second, and so on."""
+    supply = Supply()
+    runs.clear()
+    chapter(Life(supply, files))
+    for refused in range(supply.changes):
+        runs.clear()
+        life = Life(Supply(refused=refused), files)
+        chapter(life)
+        check_journal(life)
+        assert [runs.count(name) for name in ("first", "second")] in ([1, 0], [0, 1])
+        check_afterwards(life)
+
+
+def test_a_power_cut_anywhere_between_factory_and_first_visitor():
+    assert cut_everywhere(chapter_one) > 8
+
+
+def test_a_power_cut_anywhere_in_a_long_life():
+    assert cut_everywhere(chapter_two, long_past()) > 15
+
+
+def test_storage_may_refuse_anything_between_factory_and_first_visitor():
+    refuse_everywhere(chapter_one)
+
+
+def test_storage_may_refuse_anything_in_a_long_life():
+    refuse_everywhere(chapter_two, long_past())
+
+
+def test_a_device_whose_storage_refuses_everything_starts_and_says_so():
+    life = Life(Supply())
+    chapter_one(life)
+    for store in (life.storage, life.keystore):
+        store._change = refuse
+    life.boot()
+    assert Phone(life).plain(coap.GET, "/id").code == coap.CONTENT
+    alice = Visitor(life, "alice", by_value=False)
+    assert reason(alice.invoke("second")) == "storage-read-only"
+    assert alice.ask(coap.GET, "/r").code == coap.CONTENT
+    response = Visitor(life, "bob").ask(coap.GET, "/r")
+    assert edhoc.parse_error(response.payload) == (1, "storage-read-only")
+
+
+def refuse():
+    raise StorageError("storage-read-only")
