@@ -63,7 +63,7 @@ class Device:
         self._listeners = [self._listener(server) for server in ports.links]
         if self.identity.state == COMMISSIONED:
             self._open_site()
-            guarded(lambda: self.journal.record(records.BOOT, None, "", records.DONE, {records.COUNT: self.boots}))
+            guarded(self._record_start)
 
     @property
     def name(self):
@@ -102,7 +102,10 @@ class Device:
         return self.preparation.step(self.identity.key)
 
     def _listener(self, server):
-        return Listener(server, self.clock, self._suite.random, self._exchange.answer, self._gone, self._heard)
+        exchange = self._exchange
+        return Listener(
+            server, self.clock, self._suite.random, exchange.answer, self._gone, exchange.not_taken, self._heard
+        )
 
     def _open_site(self):
         """Make what a commissioned device has beyond a factory one."""
@@ -122,13 +125,21 @@ class Device:
     def _joined(self):
         """The device has been commissioned; or again has, and what storage refused the last time is done now."""
         if self._exchange.sessions is None:
-            self.clock.raise_floor(self.identity.credential.issued_at)
             self._open_site()
-        if not self.journal.count:
-            self.journal.record(records.COMMISSIONED, None, self.identity.device_id, records.DONE)
+        self._settle()
         for server in self._ports.links:
             server.advertise(self.name)
         self._show_state()
+
+    def _settle(self):
+        """What follows from the credential. Done again at each start: power may fail between that and this."""
+        self.clock.raise_floor(self.identity.credential.issued_at)
+        if not self.journal.count:
+            self.journal.record(records.COMMISSIONED, None, self.identity.device_id, records.DONE)
+
+    def _record_start(self):
+        self._settle()
+        self.journal.record(records.BOOT, None, "", records.DONE, {records.COUNT: self.boots})
 
     def _quiet(self):
         return self.clock.monotonic_ms() - self._heard_ms >= _QUIET_MS

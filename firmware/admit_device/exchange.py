@@ -102,6 +102,10 @@ class Exchange:
             assembler.forget(gone)
             slicer.forget(gone)
 
+    def not_taken(self, link, token):
+        """The peer at `link` refuses what answers `token`: it no longer observes (RFC 7641 section 3.6)."""
+        self._observers = [each for each in self._observers if each.call.link is not link or each.call.token != token]
+
     def _reply(self, call):
         """Serve a request of which the encryption is off; the response with it on again, or None if it comes later."""
         assembler, slicer = self._blocks[call.session is not None]

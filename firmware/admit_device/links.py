@@ -35,15 +35,16 @@ class Listener:
     """What one link server calls; holds its links.
 
     `answer(link, request)` returns a response Message, or None if the answer comes later through `send`.
-    `gone(link)` is told of each link that closed.
+    `gone(link)` is told of each link that closed, `lost(link, token)` of an answer that its peer does not take.
     """
 
-    def __init__(self, server, clock, random, answer, gone, wake):
+    def __init__(self, server, clock, random, answer, gone, lost, wake):
         self._server = server
         self._clock = clock
         self._random = random
         self._answer = answer
         self._gone = gone
+        self._lost = lost
         self._wake = wake
         self._links = {}
         self._opened = 0
@@ -106,10 +107,19 @@ class Listener:
         """Drop silent links and send what is due again."""
         now_ms = self._clock.monotonic_ms()
         for link in list(self._links.values()):
-            if now_ms < link.until_ms():
-                self.flush(link)
-            if now_ms >= link.until_ms() or link.layer.failed():
-                self._drop(link)  # silent, or it no longer acknowledges what we send: observers end with it
+            if now_ms >= link.until_ms():
+                self._drop(link)
+                continue
+            self.flush(link)
+            for token in link.layer.failed():
+                self._unheard(link, token)
+
+    def _unheard(self, link, token):
+        """The peer does not take what answers `token`: over radio the link is as good as lost, else it alone is over."""
+        if link.kind == "ble":
+            self._drop(link)
+        else:
+            self._lost(link, token)
 
     def deadline(self):
         """When `expire` has something to do, in milliseconds of the monotonic clock, or None."""

@@ -85,7 +85,9 @@ class Sessions:
             raise Unauthenticated("oscore-no-context")
         inner, reference = session.context.unprotect_request(outer)
         session.heard_ms = self._clock.monotonic_ms()
-        session.link = link
+        if session.link is not link:
+            session.link = link
+            link.proven = self._has_standing(session.subject)
         return session, inner, reference
 
     def abandon(self, link):
@@ -179,7 +181,11 @@ class Sessions:
         context = oscore.Context(self._suite, secret, salt, responder.c_i, responder.c_r)
         session = Session(context, subject, self._clock.monotonic_ms())
         self._sessions[responder.c_r] = session
-        link.proven = self._access.decide_standing(subject).allowed  # who has no standing here keeps no place either
+        link.proven = self._has_standing(subject)
+
+    def _has_standing(self, subject):
+        """Whether this peer's link keeps its place: who has no standing here does not keep others out."""
+        return self._access.decide_standing(subject).allowed
 
     def _make_room(self, subject):
         """Close the session that has been silent longest, of the same key if it has enough, if a place is needed."""

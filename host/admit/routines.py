@@ -13,7 +13,7 @@ from typing import Any
 
 from admit.client import Session
 from admit_protocol import cbor, coap
-from admit_protocol.errors import AdmitError, Busy, Malformed, NotFound, TimedOut
+from admit_protocol.errors import AdmitError, Busy, Malformed, TimedOut
 
 ATTEMPTS = 4
 PAUSE_S = 0.5
@@ -50,7 +50,7 @@ async def invoke(
 ) -> Outcome:
     """Invoke a routine once. `open_session()` makes a visit; `retrying(error)` is told before each further one.
 
-    `step(words)` is told before the device is asked.
+    `step(words)` is told each time that the device is about to be asked.
 
     Raises Denied, NotFound, Refused; TimedOut if the device stays away, and then nobody knows whether it happened.
     """
@@ -60,18 +60,12 @@ async def invoke(
             async with open_session() as session:
                 step(f"invoking {name}")
                 return await _ask(session, name, identifier, arguments)
-        except AdmitError as error:
-            was_never_there = attempt == 1 and isinstance(error, NotFound)
-            if attempt == ATTEMPTS or was_never_there or not may_pass(error):
+        except (TimedOut, Busy) as error:
+            if attempt == ATTEMPTS:
                 raise
             retrying(error)
             await asyncio.sleep(PAUSE_S * attempt)
     raise AssertionError
-
-
-def may_pass(error: AdmitError) -> bool:
-    """Whether a device that was there a moment ago may come back: it is busy, out of reach, or restarting."""
-    return isinstance(error, TimedOut | Busy) or error.reason in ("ble-not-found", "serial-not-found")
 
 
 async def _ask(session: Session, name: str, identifier: bytes, arguments: dict) -> Outcome:

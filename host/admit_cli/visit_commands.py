@@ -15,7 +15,7 @@ from admit_cli.output import progress, say
 from admit_cli.types import ARGUMENT
 from admit_cli.visiting import as_user, go, run, via, wallet_of
 from admit_protocol import cbor, coap
-from admit_protocol.errors import AdmitError, Refused
+from admit_protocol.errors import AdmitError, Conflict, Denied, Refused
 
 # POST /login
 _IDLE_S = 1
@@ -136,6 +136,7 @@ async def _invoke(wallet: Wallet, device: str, link: str | None, routine: str, a
     try:
         return await routines_module.invoke(lambda: go(wallet, device, link), routine, arguments, retrying, step)
     except AdmitError as error:
-        if asked and routines_module.may_pass(error):
+        answered = isinstance(error, Denied | Refused | Conflict) or error.reason == "routine-unknown"
+        if asked and not answered:
             error.add_note(f"Nobody knows whether {routine} happened: look, or read the journal, before you try again.")
         raise

@@ -4,6 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from admit_cli.command import CommandLine
+from cli_kiosk import cli_kiosk
 from sites import PASSPHRASE, forget_settings, new_site
 
 
@@ -41,3 +42,10 @@ def run():
         return result
 
     return run
+
+
+@pytest.fixture(scope="module")
+def kiosk(tmp_path_factory):
+    """A site and its kiosk under real MicroPython, for all tests of a module: they must not disturb each other."""
+    with cli_kiosk(tmp_path_factory.mktemp("kiosk")) as running:
+        yield running

@@ -47,7 +47,7 @@ def new_access(storage=None, clock=None, suite=None):
 
 
 def many_grants(count):
-    """Parsed grants for one key, each with an id of its own; unsigned, as access has verified them when it keeps them."""
+    """As many grants that access has verified before it keeps them; their bytes do not matter."""
     data = grant_of("alice", OPEN)
     return [_Kept(data, number) for number in range(count)]
 

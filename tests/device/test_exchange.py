@@ -1,4 +1,4 @@
-"""Exchanges: standing requests, long bodies both ways, answers that come late, and errors that tell strangers nothing."""
+"""Exchanges: standing requests, long bodies both ways, late answers, and errors that tell strangers nothing."""
 
 import asyncio
 

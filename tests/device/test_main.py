@@ -7,7 +7,7 @@ from admit_device.routines import Routine, collect
 from admit_device.strangers import StrangerProfile
 from folders import Folder
 
-SOURCE = b'''
+SOURCE = b"""
 from admit_device.routines import output, routine
 
 door = output("door", at_power_loss="locks")
@@ -16,7 +16,7 @@ door = output("door", at_power_loss="locks")
 @routine("Open the door.", outputs=(door,))
 def open(kiosk):
     return "open"
-'''
+"""
 
 
 class Board:

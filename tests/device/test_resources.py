@@ -136,7 +136,7 @@ def test_decisions_are_written_down_and_what_is_for_anyone_is_not():
         ask = person(rig, who)
         ask(coap.POST, "/login", b"")
         before = rig.device.journal.count
-        for method, path, expected in rows():
+        for method, path, _ in rows():
             if (method, path) == (GET, "/r"):
                 break
             ask(METHODS[method], path, b"")
@@ -145,16 +145,19 @@ def test_decisions_are_written_down_and_what_is_for_anyone_is_not():
         assert coap.INTERNAL_SERVER_ERROR not in answers
         found = [journal_reader.parse_record(each) for each in rig.device.journal.page(before, 4000)[2]]
         told = [(each.what, each.outcome, each.extra.get(journal.REASON)) for each in found]
-        assert told == {
-            "nobody": [],
-            "revoked": [
-                ("GET /r", journal.DENIED, "grant-revoked"),
-                ("GET /health", journal.DENIED, "grant-revoked"),
-            ],
-            "no rule": [("GET /health", journal.DENIED, "rule-none")],
-            "rule": [("GET /health", journal.ALLOWED, None)],
-            "admin": [("GET /health", journal.ALLOWED, None)],
-        }[who]
+        assert (
+            told
+            == {
+                "nobody": [],
+                "revoked": [
+                    ("GET /r", journal.DENIED, "grant-revoked"),
+                    ("GET /health", journal.DENIED, "grant-revoked"),
+                ],
+                "no rule": [("GET /health", journal.DENIED, "rule-none")],
+                "rule": [("GET /health", journal.ALLOWED, None)],
+                "admin": [("GET /health", journal.ALLOWED, None)],
+            }[who]
+        )
 
 
 def test_discovery_names_what_there_is_to_discover():

@@ -107,6 +107,17 @@ def test_a_session_does_not_hang_on_its_link():
     assert response.code == coap.CONTENT
 
 
+def test_a_link_to_which_a_session_moves_is_a_proven_one():
+    rig = new_kiosk()
+    alice, stranger = arrive(rig), Phone(rig)
+    rig.radio.listener.closed(alice.number)
+    moved = Phone(rig)
+    outer, _ = alice.context.protect_request(coap.request(coap.GET, "/r"))
+    assert moved.send(outer).option(coap.OSCORE) is not None
+    rig.pass_s(60)
+    assert rig.radio.closed == [stranger.number]
+
+
 def test_a_session_ends_with_a_reset():
     rig = new_kiosk()
     alice = arrive(rig)
