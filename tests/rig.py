@@ -6,7 +6,7 @@ The phone speaks real bytes: GATT values, EDHOC, OSCORE. Only the radio between 
 import asyncio
 
 from admit_device.device import Device
-from admit_protocol import anchor, cbor, coap, cose, credential, edhoc, grant, oscore_client
+from admit_protocol import anchor, cbor, coap, cose, credential, edhoc, grant, issuing, oscore_client
 from admit_protocol.coap_udp import UdpLayer
 from admit_protocol.edhoc_initiator import Initiator
 from admit_protocol.gatt import GattLayer
@@ -26,12 +26,12 @@ class Site:
         self.anchor = anchor.Anchor(self.key.public, self.ecdh.public, name)
 
     def vouch(self, device_id, public):
-        return credential.issue(
+        return issuing.credential(
             self.key, self.anchor.site_id, device_id, public, credential.kid(public), WEDNESDAY - 1000
         )
 
     def grant(self, public, rules, subject="alice", audience=("kiosk-1",), number=1, **life):
-        return grant.issue(
+        return issuing.grant(
             self.key,
             self.anchor.site_id,
             number.to_bytes(8, "big"),

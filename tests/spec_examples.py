@@ -18,7 +18,6 @@ from admit.virtual import frames
 from admit_protocol import (
     anchor,
     block,
-    bundle,
     cbor,
     coap,
     coap_udp,
@@ -26,6 +25,7 @@ from admit_protocol import (
     credential,
     edhoc,
     grant,
+    issuing,
     journal,
     kdf,
     oscore,
@@ -71,10 +71,10 @@ AUTHORITY, ECDH, DEVICE, ALICE, ALICE_SIGNS = [
     FixedKey(name) for name in ("authority", "authority ecdh", "device", "alice", "alice signs")
 ]
 ANCHOR = anchor.Anchor(AUTHORITY.public, ECDH.public, "Example Works")
-CREDENTIAL = credential.issue(
+CREDENTIAL = issuing.credential(
     AUTHORITY, ANCHOR.site_id, DEVICE_ID, DEVICE.public, credential.kid(DEVICE.public), WEDNESDAY - 3600
 )
-GRANT = grant.issue(
+GRANT = issuing.grant(
     AUTHORITY,
     ANCHOR.site_id,
     GRANT_ID,
@@ -86,8 +86,8 @@ GRANT = grant.issue(
     ALICE_SIGNS.public,
     expires=WEDNESDAY + 30 * 86400,
 )
-BUNDLE = bundle.issue(AUTHORITY, ANCHOR.site_id, DEVICE_ID, 1, [bytes.fromhex("ffffffffffffffff")], WEDNESDAY)
-ADMINS_GRANT = grant.issue(
+BUNDLE = issuing.bundle(AUTHORITY, ANCHOR.site_id, DEVICE_ID, 1, [bytes.fromhex("ffffffffffffffff")], WEDNESDAY)
+ADMINS_GRANT = issuing.grant(
     AUTHORITY, ANCHOR.site_id, b"\x01" * 8, "admin", ["*"], [("*", 127, {})], ALICE.public, WEDNESDAY
 )
 

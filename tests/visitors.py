@@ -3,7 +3,7 @@
 import asyncio
 
 from admit_device.routines import Integer, output, routine
-from admit_protocol import block_client, bundle, cbor, coap, grant, oscore_client, problem
+from admit_protocol import block_client, cbor, coap, grant, issuing, oscore_client, problem
 from admit_protocol.suite import Suite
 from memory_ports import WEDNESDAY, Dice
 from rig import ALL, Phone, Rig, Site
@@ -79,7 +79,7 @@ def new_kiosk(**options):
 
 def revocation(epoch, ids):
     """A bundle for kiosk-1 that takes the grants with these ids back."""
-    return bundle.issue(SITE.key, SITE.anchor.site_id, "kiosk-1", epoch, ids, WEDNESDAY)
+    return issuing.bundle(SITE.key, SITE.anchor.site_id, "kiosk-1", epoch, ids, WEDNESDAY)
 
 
 class Visitor(Phone):

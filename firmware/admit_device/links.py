@@ -4,6 +4,7 @@ A radio link that says nothing valid for _SILENT_MS, or proves nothing within _S
 are taken the oldest link without a proven peer goes. What a message means is resources.py's to say.
 """
 
+from admit_device.faults import print_exception
 from admit_protocol.coap_udp import UdpLayer
 from admit_protocol.const import const
 from admit_protocol.gatt import GattLayer
@@ -51,6 +52,7 @@ class Listener:
 
     def opened(self, number, mtu):
         """A peer is there; `mtu` is the ATT MTU of a BLE link, and unused elsewhere."""
+        self.closed(number)  # whoever had that number before
         if self._server.kind == "ble":
             layer = GattLayer(True, mtu)
         else:
@@ -110,7 +112,11 @@ class Listener:
             if now_ms >= link.until_ms():
                 self._drop(link)
                 continue
-            self.flush(link)
+            try:
+                self.flush(link)
+            except Exception as error:  # a port that fails for one link must not keep the others from their turn
+                print_exception(error)
+                self._drop(link)
             for token in link.layer.failed():
                 self._unheard(link, token)
 
@@ -138,5 +144,8 @@ class Listener:
             self._drop(min(candidates, key=lambda each: each.order))
 
     def _drop(self, link):
-        self._server.close(link.number)
         self.closed(link.number)
+        try:
+            self._server.close(link.number)
+        except Exception as error:  # it is forgotten here in any case
+            print_exception(error)

@@ -10,13 +10,14 @@ from collections import namedtuple
 
 from . import cbor, cose
 from .const import const
-from .errors import LocalError, Malformed, Untrusted
+from .errors import Malformed, Untrusted
 
-_SITE_ID = const(1)
-_DEVICE_ID = const(2)
-_EPOCH = const(3)
-_REVOKED = const(4)
-_ISSUED_AT = const(5)
+# Keys of the payload.
+SITE_ID = const(1)
+DEVICE_ID = const(2)
+EPOCH = const(3)
+REVOKED = const(4)
+ISSUED_AT = const(5)
 
 _CTI_LENGTH = const(8)
 
@@ -25,37 +26,19 @@ _CTI_LENGTH = const(8)
 Bundle = namedtuple("Bundle", ("site_id", "device_id", "epoch", "revoked", "issued_at", "sign1", "data"))
 
 
-def issue(authority_key, site_id, device_id, epoch, revoked, issued_at):
-    """The bundle, bytes, for one device; `revoked`: the cti (8 bytes) of every grant that no longer counts there.
-
-    Raises LocalError bundle-too-long, from about 440 revocations on.
-    """
-    payload = {
-        _SITE_ID: site_id,
-        _DEVICE_ID: device_id,
-        _EPOCH: epoch,
-        _REVOKED: sorted(set(revoked)),
-        _ISSUED_AT: issued_at,
-    }
-    data = cose.sign1(authority_key, cbor.encode(payload), cose.BUNDLE)
-    if len(data) > cbor.MAX_LENGTH:
-        raise LocalError("bundle-too-long")
-    return data
-
-
 def parse(data):
     """The Bundle in `data`, not yet verified. Raises Malformed or Unsupported cbor-…, cose-…; Malformed bundle-…."""
     sign1 = cose.parse_sign1(data)
     payload = cbor.expect(cbor.decode(sign1.payload), dict, "bundle-structure")
     if len(payload) != 5:
         raise Malformed("bundle-structure")
-    site_id = cbor.expect(payload.get(_SITE_ID), bytes, "bundle-structure")
-    device_id = cbor.expect(payload.get(_DEVICE_ID), str, "bundle-structure")
+    site_id = cbor.expect(payload.get(SITE_ID), bytes, "bundle-structure")
+    device_id = cbor.expect(payload.get(DEVICE_ID), str, "bundle-structure")
     if len(site_id) != 16:
         raise Malformed("bundle-structure", "site id")
-    epoch = _unsigned(payload.get(_EPOCH))
-    issued_at = _unsigned(payload.get(_ISSUED_AT))
-    revoked = _parse_revoked(payload.get(_REVOKED))
+    epoch = _unsigned(payload.get(EPOCH))
+    issued_at = _unsigned(payload.get(ISSUED_AT))
+    revoked = _parse_revoked(payload.get(REVOKED))
     return Bundle(site_id, device_id, epoch, revoked, issued_at, sign1, bytes(data))
 
 

@@ -26,17 +26,6 @@ def kid(public):
     return bytes((index if index < 24 else index + 8,))
 
 
-def issue(authority_key, site_id, device_id, device_public, kid, issued_at):
-    """The device credential, bytes; `device_id` text of 1..64 bytes, `issued_at` unix seconds."""
-    claims = {
-        cwt.ISS: anchor.issuer(site_id),
-        cwt.SUB: device_id,
-        cwt.IAT: issued_at,
-        cwt.CNF: cwt.cnf(device_public, kid),
-    }
-    return cwt.issue(authority_key, claims, cose.DEVICE_CREDENTIAL)
-
-
 def parse(data):
     """The Credential in `data`, not yet verified.
 

@@ -68,7 +68,7 @@ class GattLayer:
         self.max_payload = min(_MAX_VALUE, mtu - 3)
         self.garbage = 0
         self._server = server
-        # Of our latest message; the first one takes the other, 0. The peer's acknowledgement bit begins as 0, so a value
+        # Of our latest message; the first one takes the other, 0. The peer's acknowledgement bit begins as 0: a value
         # that crosses our very first message passes for its acknowledgement: no harm, as GATT loses nothing.
         self._own_id = 1
         self._peer_id = 0  # of the peer's latest message that had CONFIRM set

@@ -102,34 +102,6 @@ def check_now(grant, now):
     rule.check_life(grant.not_before, grant.expires, now)
 
 
-def issue(
-    key, site_id, grant_id, subject, audience, rules, public, issued_at, sig_public=None, not_before=None, expires=None
-):
-    """A grant's bytes, signed with the authority's `key`.
-
-    `grant_id` 8 random bytes; `audience` a list of device name patterns; `rules` a list of (pattern, methods,
-    conditions); `public` and `sig_public` the user's keys, 64 bytes each; times in unix seconds.
-    Raises Malformed for a grant that `parse` would not take.
-    """
-    claims = {
-        cwt.ISS: anchor.issuer(site_id),
-        cwt.SUB: subject,
-        cwt.AUD: audience[0] if len(audience) == 1 else list(audience),
-        cwt.IAT: issued_at,
-        cwt.CTI: grant_id,
-        cwt.CNF: cwt.cnf(public),
-        cwt.SCOPE: encode_scope(rules),
-    }
-    for claim, value in ((cwt.NBF, not_before), (cwt.EXP, expires)):
-        if value is not None:
-            claims[claim] = value
-    if sig_public is not None:
-        claims[cwt.SIG_KEY] = cose.encode_key(sig_public)
-    data = cwt.issue(key, claims, cose.GRANT)
-    parse(data)
-    return data
-
-
 def encode_scope(rules):
     """The bytes of `scope` for a list of (pattern, methods, conditions)."""
     if not [r for r in rules if r[2] or r[0].endswith("*")]:

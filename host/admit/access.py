@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from admit_protocol import grant, rule
 from admit_protocol.errors import Untrusted
 
-# From what is farthest from an allowance to what is nearest. A grant that does not count, but would allow, is nearest.
+# From what is farthest from an allowance to what is nearest. A grant that would allow, but was taken back or has ended,
+# explains more than a rule that never would, and less than one that does at another hour.
+_WOULD_ALLOW = "does not count"
 _REASONS = (
     "rule-none",
     "rule-method",
+    _WOULD_ALLOW,
     "rule-unknown-condition",
     "rule-argument",
     "rule-time-unknown",
@@ -70,7 +73,7 @@ def _opinion(
         given.check(device_id, now, revoked)
     except Untrusted as error:
         refused = rule.Decision(False, error.reason, None, error.detail)
-        return Opinion(given, refused, len(_REASONS) if by_rules.allowed else -1)
+        return Opinion(given, refused, _REASONS.index(_WOULD_ALLOW) if by_rules.allowed else -1)
     if by_rules.allowed:
-        return Opinion(given, by_rules, len(_REASONS) + 1)
+        return Opinion(given, by_rules, len(_REASONS))
     return Opinion(given, by_rules, _REASONS.index(by_rules.reason))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from admit import keyfiles
 from admit.suite import HostPrivateKey, HostSuite
-from admit_protocol import anchor, bundle, credential, grant
+from admit_protocol import anchor, bundle, credential, grant, issuing
 from admit_protocol.errors import LocalError
 
 MIN_PASSPHRASE = 8  # characters
@@ -39,7 +39,7 @@ class Authority:
     def issue_credential(self, device_id: str, public: bytes, now: int) -> bytes:
         """The credential of a device; `public` is its key, 64 bytes."""
         site_id, kid = self.anchor.site_id, credential.kid(public)
-        data = credential.issue(self._signing_key(), site_id, device_id, public, kid, now)
+        data = issuing.credential(self._signing_key(), site_id, device_id, public, kid, now)
         credential.verify(credential.parse(data), self.anchor, HostSuite())
         return data
 
@@ -57,11 +57,11 @@ class Authority:
         """A grant with a new random id. Raises Malformed for one that no device would read."""
         key, grant_id = self._signing_key(), HostSuite().random(grant.ID_LENGTH)
         more = {"sig_public": sig_public, "not_before": not_before, "expires": expires}
-        return grant.issue(key, self.anchor.site_id, grant_id, subject, audience, rules, public, now, **more)
+        return issuing.grant(key, self.anchor.site_id, grant_id, subject, audience, rules, public, now, **more)
 
     def issue_bundle(self, device_id: str, epoch: int, revoked: list[bytes], now: int) -> bytes:
         """The bundle that tells a device which grants (8-byte ids) no longer count."""
-        data = bundle.issue(self._signing_key(), self.anchor.site_id, device_id, epoch, revoked, now)
+        data = issuing.bundle(self._signing_key(), self.anchor.site_id, device_id, epoch, revoked, now)
         bundle.verify(bundle.parse(data), self.anchor, device_id, HostSuite())
         return data
 

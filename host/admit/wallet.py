@@ -12,7 +12,7 @@ from admit import keyfiles
 from admit.suite import HostPrivateKey, HostSuite
 from admit_protocol import credential, grant
 from admit_protocol.anchor import Anchor
-from admit_protocol.errors import Conflict, NotFound, Untrusted
+from admit_protocol.errors import Conflict, Malformed, NotFound, Unsupported, Untrusted
 
 _LOGIN = "login.pem"
 _SIGN = "sign.pem"
@@ -77,7 +77,7 @@ class Wallet:
     def grants(self) -> list[grant.Grant]:
         """Every grant kept, the newest first."""
         files = sorted((self.folder / "grants").glob("*.cwt"), key=lambda file: file.stat().st_mtime_ns, reverse=True)
-        return [grant.parse(file.read_bytes()) for file in files]
+        return [_read(file, grant.parse) for file in files]
 
     def grant_for(self, device_id: str, now: int) -> grant.Grant:
         """The newest grant that counts on `device_id` at `now`. Raises why the nearest does not, or wallet-no-grant."""
@@ -107,7 +107,7 @@ class Wallet:
     def device(self, device_id: str) -> credential.Credential | None:
         """The kept credential of a device, or None."""
         file = self.folder / "devices" / f"{device_id.encode().hex()}.cwt"
-        return credential.parse(file.read_bytes()) if file.is_file() else None
+        return _read(file, credential.parse) if file.is_file() else None
 
     def drop_device(self, device_id: str) -> None:
         """Forget a device's credential, if it is there."""
@@ -124,6 +124,14 @@ class Wallet:
     def _keep(self, folder: str, file: str, data: bytes) -> None:
         (self.folder / folder).mkdir(mode=0o700, exist_ok=True)
         keyfiles.write_file(self.folder / folder / file, data)
+
+
+def _read(file: Path, parse):
+    """What is kept in a file. Raises Malformed wallet-damaged, which names the file."""
+    try:
+        return parse(file.read_bytes())
+    except (Malformed, Unsupported) as error:
+        raise Malformed("wallet-damaged", f"{file} cannot be read: {error.reason}") from None
 
 
 def create(folder: Path, anchor: Anchor | None = None) -> Wallet:

@@ -46,6 +46,7 @@ REASONS = {
     "site-config": ("", 'mend that file: every line is name = "value"'),
     "site-exists": ("", "choose another folder with --site, or use the site that is there"),
     "site-missing": ("", "admit init makes one; --site or ADMIT_SITE names another; a user needs only ADMIT_WALLET"),
+    "wallet-damaged": ("", "move that file away; a grant comes again with its invitation, a device by itself"),
     "wallet-missing": (
         "",
         "admit user add NAME makes one in a site; admit wallet new FOLDER, on a machine of your own",

@@ -75,7 +75,7 @@ def test_ctrl_c_ends_a_login(kiosk):
     kiosk.beside.do(kiosk.board.expect("status logged in"))
     turn.send_signal(signal.SIGINT)
     _, stderr = turn.communicate(timeout=LIMIT_S)
-    assert (turn.returncode, stderr) == (1, "error: stopped\n")
+    assert (turn.returncode, stderr.strip()) == (1, "error: stopped")
     kiosk.beside.do(kiosk.board.expect("status ready"))
 
 
@@ -101,6 +101,7 @@ def test_ctrl_c_ends_a_login(kiosk):
             "rule: GET,POST /r/light, Sat-Sun",
         ),
     ],
+    ids=["no rule", "bounds", "window"],
 )
 def test_a_denial_names_its_reason_and_the_rule_in_words(kiosk, words, cause, rule):
     said = lines(kiosk.admit("invoke kiosk-1", words, "--as alice", code=4))

@@ -1,7 +1,7 @@
 """Which grants a device knows, what was taken back, and who therefore may do what."""
 
 from admit_device.access import MAX_GRANTS, Access
-from admit_protocol import bundle, coap, edhoc, grant
+from admit_protocol import coap, edhoc, grant, issuing
 from admit_protocol.aif import GET, POST
 from admit_protocol.errors import Malformed, Replayed, StorageError, Untrusted, Unverified
 from memory_ports import WEDNESDAY, HandClock, Memory, PowerCut
@@ -193,9 +193,9 @@ def test_a_policy_of_another_hand_changes_nothing():
     storage = Memory()
     other = Site("other", b"other")
     for data, kind, reason in (
-        (bundle.issue(other.key, SITE.anchor.site_id, "kiosk-1", 9, [], WEDNESDAY), Unverified, "cose-signature"),
-        (bundle.issue(SITE.key, other.anchor.site_id, "kiosk-1", 9, [], WEDNESDAY), Untrusted, "bundle-other-site"),
-        (bundle.issue(SITE.key, SITE.anchor.site_id, "kiosk-2", 9, [], WEDNESDAY), Untrusted, "bundle-other-device"),
+        (issuing.bundle(other.key, SITE.anchor.site_id, "kiosk-1", 9, [], WEDNESDAY), Unverified, "cose-signature"),
+        (issuing.bundle(SITE.key, other.anchor.site_id, "kiosk-1", 9, [], WEDNESDAY), Untrusted, "bundle-other-site"),
+        (issuing.bundle(SITE.key, SITE.anchor.site_id, "kiosk-2", 9, [], WEDNESDAY), Untrusted, "bundle-other-device"),
         (grant_of("alice", OPEN), Malformed, "bundle-structure"),
     ):
         with raises(kind, reason):

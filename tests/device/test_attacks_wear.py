@@ -4,8 +4,8 @@ The attackers: strangers who knock, and Mallory, who holds a grant of the site t
 What they can do must end with them: nothing worn out, nobody kept away, no record pushed out of the journal.
 """
 
-from admit_protocol import aif, block, block_client, bundle, cbor, coap, credential, edhoc, grant, journal_reader
-from admit_protocol.p256_curve import N
+from admit_protocol import aif, block, block_client, cbor, coap, credential, edhoc, grant, issuing, journal_reader
+from attackers import dressed, mirrored
 from memory_ports import WEDNESDAY, Dice
 from rig import ALL, Phone
 from visitors import SITE, Visitor, grant_of, id_of, key_of, new_kiosk, reason, revocation
@@ -65,21 +65,6 @@ def test_whatever_strangers_send_nothing_is_stored():
         stranger.server.listener.received(stranger.number, noise)
     assert changes(rig) == before
     assert Visitor(rig).invoke("open").code == coap.CHANGED
-
-
-def dressed(data, clothes):
-    """The same signed thing with an unprotected header, which no signature covers."""
-    item = cbor.decode(data)
-    item.value[1] = {99: clothes}
-    return cbor.encode(item)
-
-
-def mirrored(data):
-    """The same signed thing with the other signature that verifies as well: (r, N - s)."""
-    item = cbor.decode(data)
-    r_s = item.value[3]
-    item.value[3] = r_s[:32] + (N - int.from_bytes(r_s[32:], "big")).to_bytes(32, "big")
-    return cbor.encode(item)
 
 
 def test_one_grant_has_one_name_so_its_holder_can_neither_hide_in_the_journal_nor_fill_the_flash():
@@ -228,16 +213,42 @@ def test_a_turn_lasts_as_long_as_its_user_does_something():
     assert rig.outputs.get("status") == "ready"
 
 
-def test_a_door_closes_whatever_a_link_does():
+def test_a_port_that_fails_for_one_link_costs_that_link_alone():
     rig = new_kiosk()
-    Visitor(rig).invoke("open", seconds=5)
-    rig.radio.close = rig.radio.send = None  # whoever calls them fails
-    rig.clock.pass_s(1000)
-    try:
-        rig.device.expire()
-    except TypeError:
-        pass
-    assert rig.outputs.get("door") == "closed"
+    alice, bob = Visitor(rig), Visitor(rig, "bob", RULES)
+    assert alice.ask(coap.POST, "/login").code == bob.invoke("open", seconds=5).code == coap.CHANGED
+    stranger = Phone(rig)
+    close = rig.radio.close
+
+    def failing(link):
+        close(link)
+        raise OSError("radio")
+
+    rig.radio.close = failing
+    rig.pass_s(1000)
+    assert rig.radio.closed == [alice.number, bob.number, stranger.number]
+    assert rig.outputs.get("door") == "closed" and rig.outputs.get("status") == "ready"
+
+
+def test_a_link_number_that_comes_again_is_another_peer():
+    rig = new_kiosk()
+    alice = Visitor(rig)
+    rig.radio.listener.opened(alice.number, 515)
+    assert not rig.device.sessions.busy()
+    response = alice.ask(coap.GET, "/r")
+    assert edhoc.parse_error(response.payload) == (1, "edhoc-unexpected")
+
+
+def test_a_session_that_moves_to_another_link_keeps_it():
+    rig = new_kiosk()
+    alice = Visitor(rig)
+    assert alice.ask(coap.GET, "/r").code == coap.CONTENT
+    rig.radio.listener.closed(alice.number)
+    moved = Phone(rig)
+    alice.number, alice.layer = moved.number, moved.layer
+    assert alice.ask(coap.GET, "/r").code == coap.CONTENT
+    rig.pass_s(60)
+    assert alice.ask(coap.GET, "/r").code == coap.CONTENT
 
 
 def test_handshakes_on_all_links_at_once_have_ids_of_their_own():
@@ -271,7 +282,7 @@ def test_a_bundle_is_in_force_as_soon_as_it_is_stored_even_if_storage_fails_righ
     rig = new_kiosk()
     alice, bob = Visitor(rig), Visitor(rig, "bob", RULES)
     alice.ask(coap.GET, "/r"), bob.ask(coap.GET, "/r")
-    later = bundle.issue(SITE.key, SITE.anchor.site_id, "kiosk-1", 1, [id_of(grant_of("alice"))], WEDNESDAY + 100000)
+    later = issuing.bundle(SITE.key, SITE.anchor.site_id, "kiosk-1", 1, [id_of(grant_of("alice"))], WEDNESDAY + 100000)
     write = rig.storage.write
 
     def write_once(name, data):

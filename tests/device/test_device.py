@@ -1,7 +1,7 @@
 """The device from end to end: commissioned over its cable, visited over its radio, asked what its rules allow."""
 
 from admit_device.routines import Integer, output, routine
-from admit_protocol import aif, bundle, cbor, coap, credential, edhoc, journal, journal_reader, problem
+from admit_protocol import aif, cbor, coap, credential, edhoc, issuing, journal, journal_reader, problem
 from admit_protocol.suite import Suite
 from memory_ports import WEDNESDAY, Dice
 from rig import Phone, Rig, Site
@@ -166,7 +166,7 @@ def test_revoked_means_now_even_inside_a_session():
     rig = Rig(NAMES, SITE)
     phone = visit(rig)
     assert invoke(phone, "open", b"11111111").code == coap.CHANGED
-    policy = bundle.issue(SITE.key, SITE.anchor.site_id, "kiosk-1", 1, [(1).to_bytes(8, "big")], WEDNESDAY)
+    policy = issuing.bundle(SITE.key, SITE.anchor.site_id, "kiosk-1", 1, [(1).to_bytes(8, "big")], WEDNESDAY)
     assert phone.request(coap.POST, "/bundle", policy).code == coap.CHANGED
     for again in (phone, visit(rig)):
         response = invoke(again, "open", b"22222222")
@@ -179,13 +179,13 @@ def test_an_old_bundle_or_one_for_another_device_changes_nothing():
     rig = Rig(NAMES, SITE)
     phone = visit(rig)
     site, ids = SITE.anchor.site_id, [(1).to_bytes(8, "big")]
-    assert phone.request(coap.POST, "/bundle", bundle.issue(SITE.key, site, "kiosk-1", 5, [], WEDNESDAY)).code == 0x44
+    assert phone.request(coap.POST, "/bundle", issuing.bundle(SITE.key, site, "kiosk-1", 5, [], WEDNESDAY)).code == 0x44
     stranger = Site("other", b"other")
     for data, reason in (
-        (bundle.issue(SITE.key, site, "kiosk-1", 4, ids, WEDNESDAY), "bundle-stale"),
-        (bundle.issue(SITE.key, site, "kiosk-2", 6, ids, WEDNESDAY), "bundle-other-device"),
-        (bundle.issue(stranger.key, stranger.anchor.site_id, "kiosk-1", 6, ids, WEDNESDAY), "bundle-other-site"),
-        (bundle.issue(stranger.key, site, "kiosk-1", 6, ids, WEDNESDAY), "cose-signature"),
+        (issuing.bundle(SITE.key, site, "kiosk-1", 4, ids, WEDNESDAY), "bundle-stale"),
+        (issuing.bundle(SITE.key, site, "kiosk-2", 6, ids, WEDNESDAY), "bundle-other-device"),
+        (issuing.bundle(stranger.key, stranger.anchor.site_id, "kiosk-1", 6, ids, WEDNESDAY), "bundle-other-site"),
+        (issuing.bundle(stranger.key, site, "kiosk-1", 6, ids, WEDNESDAY), "cose-signature"),
         (b"\xd2\x84", "cbor-truncated"),
     ):
         response = phone.request(coap.POST, "/bundle", data)

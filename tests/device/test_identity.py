@@ -1,7 +1,7 @@
 """A device makes its key once, joins one site once, and survives a power cut at each step of that."""
 
 from admit_device.identity import COMMISSIONED, FACTORY, Identity
-from admit_protocol import anchor, credential
+from admit_protocol import anchor, credential, issuing
 from admit_protocol.errors import Conflict, LocalError, Untrusted, Unverified
 from admit_protocol.suite import Suite
 from memory_ports import Dice, Memory, PowerCut
@@ -15,7 +15,7 @@ def make_site(name):
 
 
 def vouch(key, site, public, device_id="kiosk-1"):
-    return credential.issue(key, site.site_id, device_id, public, credential.kid(public), 1000)
+    return issuing.credential(key, site.site_id, device_id, public, credential.kid(public), 1000)
 
 
 def new(keystore):

@@ -122,11 +122,15 @@ def test_what_does_not_fit_the_signature_never_runs_and_leaves_the_id_unused():
 
 
 def test_bounds_in_a_rule_hold_for_what_is_sent_and_for_what_is_left_out():
-    _, alice = visited([("/r/open", 2, {3: {"seconds": [1, 3]}})])
-    for arguments, code in (({"seconds": 3}, coap.CHANGED), ({"seconds": 4}, coap.FORBIDDEN), ({}, coap.FORBIDDEN)):
-        response = alice.invoke("open", bytes([len(runs)]) * 8, **arguments)
-        assert response.code == code, arguments
-    assert runs == [("alice", 3)]
+    for most, arguments, code in (
+        (3, {"seconds": 3}, coap.CHANGED),
+        (3, {"seconds": 4}, coap.FORBIDDEN),
+        (3, {}, coap.FORBIDDEN),  # the default is 5
+        (5, {}, coap.CHANGED),
+    ):
+        _, alice = visited([("/r/open", 2, {3: {"seconds": [1, most]}})])
+        assert alice.invoke("open", **arguments).code == code, (most, arguments)
+        assert len(runs) == (code == coap.CHANGED)
 
 
 def test_an_unknown_routine_is_unknown_to_those_who_may_ask():

@@ -41,7 +41,7 @@ def test_c_r_is_neither_the_peers_c_i_nor_in_use():
     assert b"\x17" not in ids  # the phones' own
     waiting = Phone(rig, key_of("alice"), live[0].grant)
     for c_i in (0, 1, 5, 6, 7):
-        waiting.start(c_i=bytes([c_i]))
+        assert waiting.start(c_i=bytes([c_i])).code == coap.CHANGED
         assert waiting.initiator.c_r != waiting.initiator.c_i
         assert waiting.initiator.c_r not in ids
 
@@ -153,7 +153,8 @@ def test_message_3_finishes_the_handshake_of_its_own_link_alone():
     rig = new_kiosk()
     alice, mallory = Visitor(rig), Visitor(rig, "mallory")
     stolen, c_r = alice.message_3, alice.context.sender_id
-    assert finish(mallory, stolen, c_r) == "edhoc-unexpected"
+    for thief in (Phone(rig), mallory):  # without a handshake, and with one
+        assert finish(thief, stolen, c_r) == "edhoc-unexpected"
     assert finish(mallory, mallory.message_3, mallory.context.sender_id) == "edhoc-unexpected"  # hers is over
     assert finish(alice, stolen, c_r) is None
     assert finish(alice, stolen, c_r) == "edhoc-unexpected"

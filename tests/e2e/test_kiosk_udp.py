@@ -10,7 +10,7 @@ import pytest
 from admit.client import Holder, Session, trusted_credential
 from admit.connection import Connection
 from admit.suite import HostSuite
-from admit_protocol import bundle, cbor, coap
+from admit_protocol import cbor, coap, issuing
 from admit_protocol.coap_udp import CON, NON, encode_datagram
 from admit_protocol.edhoc_initiator import Initiator
 from admit_protocol.errors import Denied, Refused, TimedOut, Untrusted
@@ -82,7 +82,7 @@ def test_a_repeat_visit_takes_four_flights_and_names_the_grant(tmp_path):
 def test_a_first_request_too_long_to_go_with_message_3_goes_behind_it(tmp_path):
     async def story(kiosk):
         revoked = [number.to_bytes(8, "big") for number in range(1000, 1200)]
-        policy = bundle.issue(kiosk.site.key, kiosk.site.anchor.site_id, NAME, 1, revoked, WEDNESDAY)
+        policy = issuing.bundle(kiosk.site.key, kiosk.site.anchor.site_id, NAME, 1, revoked, WEDNESDAY)
         assert 1024 < len(policy) <= 2048
         async with over_udp(kiosk) as connection:
             session = await first_visit(connection, kiosk.visitor("carol", BOBS))

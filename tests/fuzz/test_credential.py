@@ -3,13 +3,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from admit_protocol import cbor, cose, credential, cwt
+from admit_protocol import cbor, cose, credential, cwt, issuing
 from fuzz.strategies import FUZZ, Signer, hostile, keys, names, parsed, publics, sites, times, values
 
 KEY = Signer()
 
 kids = publics.map(credential.kid)
-credentials = st.builds(credential.issue, st.just(KEY), sites, names, publics, kids, times)
+credentials = st.builds(issuing.credential, st.just(KEY), sites, names, publics, kids, times)
 claim_sets = st.dictionaries(st.sampled_from((1, 2, 6, 8)) | keys, values | names | sites.map(bytes.hex), max_size=5)
 
 
@@ -30,5 +30,5 @@ def test_a_credential_is_refused_or_has_every_part(data):
 @FUZZ
 @given(sites, names, publics, kids, times)
 def test_a_credential_comes_back_as_it_went(site, device_id, public, kid, issued_at):
-    found = credential.parse(credential.issue(KEY, site, device_id, public, kid, issued_at))
+    found = credential.parse(issuing.credential(KEY, site, device_id, public, kid, issued_at))
     assert found[:5] == (device_id, public, kid, site, issued_at)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from admit_protocol import aif, cbor, cose, cwt, grant, rule
+from admit_protocol import aif, cbor, cose, cwt, grant, issuing, rule
 from admit_protocol.errors import AdmitError, Malformed, Unverified
 from fuzz.test_rule import rules
 
@@ -31,7 +31,7 @@ SITE = bytes(16)
 
 
 def make(some_rules):
-    return grant.issue(signer, SITE, b"grant id", "alice", ["kiosk-*"], some_rules, bytes(range(64)), 1_800_000_000)
+    return issuing.grant(signer, SITE, b"grant id", "alice", ["kiosk-*"], some_rules, bytes(range(64)), 1_800_000_000)
 
 
 @SETTINGS

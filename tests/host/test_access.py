@@ -47,9 +47,10 @@ def test_the_explanation_is_that_of_the_grant_that_is_nearest(signer):
     assert ask([irrelevant, nothing]).decision.reason == "rule-none"
     assert ask([nothing, reading]).decision.reason == "rule-method"
     assert ask([later, reading]).decision.reason == "rule-outside-window"
-    assert ask([elsewhere, later, reading]).decision.reason == "grant-other-device"
+    assert ask([elsewhere, reading]).decision.reason == "grant-other-device"
+    assert ask([elsewhere, later, ended]).decision.reason == "rule-outside-window"
     assert ask([nothing, ended]).decision.reason == "grant-expired"
-    assert ask([later, ended], now=None).decision.reason == "grant-time-unknown"
+    assert ask([reading, ended], now=None).decision.reason == "grant-time-unknown"
     assert ask([later], now=None).decision.reason == "rule-time-unknown"
     assert ask([ended, make(signer, ("*", 127, {}))]).decision.allowed
 

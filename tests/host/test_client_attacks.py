@@ -12,7 +12,7 @@ from admit.client import Holder, Session, describe, trusted_credential
 from admit.collect import fetch_journal
 from admit.connection import Connection
 from admit.suite import HostSuite
-from admit_protocol import block, cbor, coap, cose, credential, edhoc, grant, journal
+from admit_protocol import block, cbor, coap, cose, credential, edhoc, grant, issuing, journal
 from admit_protocol.errors import (
     Conflict,
     Malformed,
@@ -150,7 +150,7 @@ def id_of(data):
         (SITE.vouch("kiosk-2", IMPOSTOR.public), Untrusted, "device-other"),
         (OTHER.vouch("kiosk-1", IMPOSTOR.public), Untrusted, "credential-other-site"),
         (
-            credential.issue(OTHER.key, SITE.anchor.site_id, "kiosk-1", IMPOSTOR.public, b"\x01", WEDNESDAY),
+            issuing.credential(OTHER.key, SITE.anchor.site_id, "kiosk-1", IMPOSTOR.public, b"\x01", WEDNESDAY),
             Unverified,
             "cose-signature",
         ),
@@ -470,7 +470,7 @@ def vouch(public):
 
 
 def test_a_technician_is_not_told_that_an_impostor_is_the_kiosk_nor_is_the_impostor_told_who_asks():
-    forged = credential.issue(OTHER.key, SITE.anchor.site_id, "kiosk-1", IMPOSTOR.public, b"\x01", WEDNESDAY)
+    forged = issuing.credential(OTHER.key, SITE.anchor.site_id, "kiosk-1", IMPOSTOR.public, b"\x01", WEDNESDAY)
     for data, kind_of_error, reason in (
         (forged, Unverified, "cose-signature"),
         (SITE.vouch("kiosk-2", IMPOSTOR.public), Conflict, "device-commissioned"),

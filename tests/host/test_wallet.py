@@ -9,7 +9,7 @@ from admit import keyfiles, wallet
 from admit.suite import HostSuite
 from admit.wallet import Wallet
 from admit_protocol import anchor, grant
-from admit_protocol.errors import Conflict, LocalError, NotFound, Untrusted, Unverified
+from admit_protocol.errors import Conflict, LocalError, Malformed, NotFound, Untrusted, Unverified
 from sites import NOW
 
 suite = HostSuite()
@@ -132,3 +132,27 @@ def test_a_credential_that_the_site_did_not_sign_is_not_kept(alice, signer):
     with pytest.raises(Unverified):
         alice.add_device(data[:-1] + bytes([data[-1] ^ 1]))
     assert alice.device("kiosk-1") is None
+
+
+def test_a_file_in_the_wallet_that_cannot_be_read_is_named(alice, signer):
+    file = alice.folder / "grants" / f"{give(signer, alice).id.hex()}.cwt"
+    file.write_bytes(b"\x00")
+    with pytest.raises(Malformed) as damaged:
+        alice.grants()
+    assert damaged.value.reason == "wallet-damaged" and str(file) in damaged.value.detail
+
+
+def test_an_invitation_is_taken_whole_or_not_at_all(tmp_path, site, signer, alice):
+    bob = wallet.create(tmp_path / "bob")
+    data = signer.issue_grant("bob", ["*"], [("/r/open", 2, {})], bob.publics[0], NOW)
+    key = suite.generate()
+    other = anchor.Anchor(key.public, key.public, "Another")
+    for refused, given in ((other, data), (site.anchor, give(signer, alice).cwt.data)):
+        with pytest.raises(Untrusted):
+            bob.accept(refused, given)
+    assert not (bob.folder / keyfiles.ANCHOR).exists() and bob.grants() == []
+    assert bob.accept(site.anchor, data).subject == "bob"
+    with pytest.raises(Conflict) as elsewhere:
+        bob.accept(other, data)
+    assert elsewhere.value.reason == "wallet-other-site"
+    assert (bob.anchor.name, len(bob.grants())) == (site.anchor.name, 1)

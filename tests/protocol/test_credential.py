@@ -1,6 +1,6 @@
 """Device credentials: what an authority vouches for, and each way in which a credential is not one."""
 
-from admit_protocol import cbor, cose, cose_reserved, credential, cwt
+from admit_protocol import cbor, cose, cose_reserved, credential, cwt, issuing
 from admit_protocol.anchor import Anchor
 from admit_protocol.errors import Malformed, Untrusted, Unverified
 from admit_protocol.suite import Suite
@@ -15,7 +15,7 @@ KID = credential.kid(DEVICE.public)
 
 
 def issue(key=AUTHORITY, kid=KID):
-    return credential.issue(key, SITE.site_id, "kiosk-1", DEVICE.public, kid, 1700000000)
+    return issuing.credential(key, SITE.site_id, "kiosk-1", DEVICE.public, kid, 1700000000)
 
 
 def signed(claims):

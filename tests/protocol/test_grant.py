@@ -1,6 +1,6 @@
 """Grants: what the authority gives, to whom and where; every other grant is refused with its own reason."""
 
-from admit_protocol import aif, anchor, cbor, cose, cose_reserved, cwt, grant, rule
+from admit_protocol import aif, anchor, cbor, cose, cose_reserved, cwt, grant, issuing, rule
 from admit_protocol.errors import AdmitError, Malformed, Unsupported, Untrusted, Unverified
 from admit_protocol.kdf import sha256
 from admit_protocol.suite import Suite
@@ -26,7 +26,7 @@ OFFICE = {rule.WINDOWS: [[31, 480, 1080]]}
 
 
 def make(key=authority, site_id=SITE, grant_id=ID, subject="alice", audience=("kiosk-1",), rules=PLAIN, **more):
-    return grant.issue(key, site_id, grant_id, subject, audience, rules, alice.public, NOW, **more)
+    return issuing.grant(key, site_id, grant_id, subject, audience, rules, alice.public, NOW, **more)
 
 
 def with_claims(changes, label=cose.GRANT):
@@ -225,19 +225,6 @@ def test_each_claim_has_its_shape():
 
 def test_an_unknown_claim_is_ignored():
     assert grant.parse(with_claims({-70000: "later"})).subject == "alice"  # RFC 8392 section 3
-
-
-def test_nothing_is_issued_that_would_not_parse():
-    for wrong in (
-        {"subject": ""},
-        {"audience": ("a*b",)},
-        {"grant_id": b""},
-        {"rules": [("open", 1, {})]},
-        {"rules": [("/a", 128, OFFICE)]},
-        {"rules": [("/a", 1, {rule.WINDOWS: []})]},
-    ):
-        with raises(Malformed):
-            make(**wrong)
 
 
 def test_a_grant_cut_short_anywhere_does_not_parse():

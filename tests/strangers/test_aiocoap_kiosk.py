@@ -23,7 +23,7 @@ from aiocoap.edhoc import CoseKeyForEdhoc, EdhocInitiatorContext, OwnCredStyle
 from aiocoap.util import linkformat
 
 from admit.suite import HostSuite
-from admit_protocol import bundle, credential, journal_reader
+from admit_protocol import credential, issuing, journal_reader
 from memory_ports import WEDNESDAY
 from wired_kiosk import HOST, NAME, wired_kiosk
 
@@ -196,7 +196,7 @@ def test_a_long_bundle_goes_up_in_blocks(tmp_path):
     async def story(kiosk, client):
         knows(client, kiosk, tmp_path)
         revoked = [number.to_bytes(8, "big") for number in range(1000, 1400)]
-        policy = bundle.issue(kiosk.site.key, kiosk.site.anchor.site_id, NAME, 1, revoked, WEDNESDAY)
+        policy = issuing.bundle(kiosk.site.key, kiosk.site.anchor.site_id, NAME, 1, revoked, WEDNESDAY)
         assert len(policy) > 3 * 1024
         assert (await ask(client, post(kiosk, "/bundle", policy))).code == aiocoap.CHANGED
         damaged = await ask(client, post(kiosk, "/bundle", policy[:-1] + bytes([policy[-1] ^ 1])))

@@ -1,0 +1,141 @@
+"""A technician at a board's cable: once, twice, under names that are taken, and with a cable that falls out."""
+
+import asyncio
+import contextlib
+import itertools
+import os
+
+import pytest
+
+from admit_protocol import coap, slip
+from admit_protocol.coap_udp import decode_datagram
+from cli_kiosk import another_site
+
+numbers = itertools.count(2)
+
+
+@pytest.fixture
+def board(kiosk):
+    """A factory board, and the name that it shall have."""
+    made = kiosk.factory_board(f"board-{next(numbers)}")
+    yield made
+    kiosk.beside.do(made.stop())
+
+
+@pytest.fixture
+def name():
+    return f"kiosk-{next(numbers)}"
+
+
+class LooseCable:
+    """A cable to `board` that falls out, with the power, at PUT /identity: before the board has heard it, or after."""
+
+    def __init__(self, board, after):
+        self.board, self.after = board, after
+        self.toward = slip.Decoder(1280)
+
+    async def __aenter__(self):
+        self.line = os.open(self.board.cable, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        self.server = await asyncio.start_server(self.carry, "127.0.0.1", 0)
+        self.url = f"socket://127.0.0.1:{self.server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *_):
+        self.server.close()
+        os.close(self.line)
+
+    async def carry(self, reader, writer):
+        """Bytes in both directions, until a PUT comes by."""
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self.line, lambda: writer.write(self.hear()))
+        while data := await reader.read(100):
+            heard = [decode_datagram(each)[2] for kind, each in self.toward.feed(data) if kind == "coap"]
+            is_put = coap.PUT in [each.code for each in heard]
+            if is_put and not self.after:
+                break
+            os.write(self.line, data)
+            if is_put:
+                loop.remove_reader(self.line)  # the board's answer never arrives
+                await self.board.expect("status ready")
+                break
+        loop.remove_reader(self.line)
+        await self.board.kill()
+        writer.close()
+
+    def hear(self):
+        with contextlib.suppress(BlockingIOError):
+            return os.read(self.line, 4096)
+        return b""
+
+
+def test_a_board_joins_the_site_and_is_proven(kiosk, board, name):
+    told = kiosk.data("provision", board.cable, "--name", name)
+    assert (told["device"], told["state"], told["proven"], told["version"]) == (name, "commissioned", True, "0.1.0")
+    listed = {each["id"]: each for each in kiosk.data("devices")}
+    assert listed[name]["fingerprint"] == told["fingerprint"]
+    assert [each["name"] for each in kiosk.data("routines", name, "--via", kiosk.via(board))][0] == "broken"
+
+
+def test_twice_is_as_good_as_once_even_if_the_registry_has_forgotten(kiosk, board, name):
+    first = kiosk.data("provision", board.cable, "--name", name)["fingerprint"]
+    assert kiosk.data("provision", board.cable, "--name", name)["fingerprint"] == first
+    kiosk.restart(board)
+    table = kiosk.admit("provision", board.cable, "--name", name).stdout
+    assert table.splitlines()[0] == "state        commissioned"
+    assert [each["id"] for each in kiosk.data("devices")].count(name) == 1
+
+
+def test_a_board_has_one_name_and_one_site(kiosk, board, name, tmp_path):
+    kiosk.admit("provision", board.cable, "--name", name)
+    said = kiosk.admit("provision", board.cable, "--name kiosk-99", code=5).stderr
+    assert f"it is {name} of this site already (device-commissioned)" in said
+    other = another_site(tmp_path)
+    said = kiosk.admit("provision", board.cable, "--name", name, code=5, ADMIT_SITE=other.folder).stderr
+    assert "it belongs to another site" in said and "(device-commissioned)" in said
+    assert "kiosk-99" not in [each["id"] for each in kiosk.data("devices")]
+
+
+def test_a_name_that_is_taken_is_refused_and_another_one_will_do(kiosk, board, name):
+    said = kiosk.admit("provision", board.cable, "--name kiosk-1", code=5).stderr
+    assert "there is another device kiosk-1 already (registry-device-exists)" in said
+    assert kiosk.data("provision", board.cable, "--name", name)["state"] == "commissioned"
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before PUT", "after PUT"])
+def test_the_same_command_finishes_what_a_loose_cable_broke_off(kiosk, board, name, after):
+    loose = LooseCable(board, after)
+    kiosk.beside.do(loose.__aenter__())
+    try:
+        broken = kiosk.admit("provision", loose.url, "--name", name, code=6)
+    finally:
+        kiosk.beside.do(loose.__aexit__())
+    assert "(link-dropped)" in broken.stderr
+    (before,) = [each["fingerprint"] for each in kiosk.data("devices") if each["id"] == name]
+    kiosk.beside.do(board.start())
+    kiosk.beside.do(board.expect("status ready" if after else "status factory"))
+    assert kiosk.data("provision", board.cable, "--name", name)["fingerprint"] == before
+    assert [each["id"] for each in kiosk.data("devices")].count(name) == 1
+
+
+def test_a_factory_board_takes_its_site_from_its_cable_alone(kiosk, board, name):
+    said = kiosk.admit("provision", kiosk.via(board), "--name", name, code=4).stderr
+    assert "commission this device over its cable (commissioning-cable-only)" in said
+    assert name not in [each["id"] for each in kiosk.data("devices")] or board.running
+
+
+def test_what_stops_a_technician_before_the_board_is_touched(kiosk, board):
+    for words, code, reason in (
+        (["provision", "/dev/no-such-port", "--name", "kiosk-98"], 3, "serial-not-found"),
+        (["provision", board.cable, "--name", "a/b"], 1, "admin-name"),
+        (["provision", board.cable, "--name", "kiosk-98", "--as", "carol"], 3, "wallet-no-grant"),
+        (["provision", board.cable, "--name", "kiosk-98", "--as", "nobody"], 3, "wallet-missing"),
+    ):
+        assert f"({reason})" in kiosk.admit(*words, code=code).stderr
+    said = kiosk.admit("provision", board.cable, "--name kiosk-98", code=1, ADMIT_PASSPHRASE_FILE=None).stderr
+    assert "(passphrase-missing)" in said
+    kiosk.admit("provision", board.cable, code=2)
+    assert not (board.storage / "keys/identity").exists()
+
+
+def test_no_secret_was_shown(kiosk):
+    assert kiosk.secrets_shown() == []

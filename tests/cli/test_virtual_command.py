@@ -1,0 +1,126 @@
+"""`admit virtual`: a kiosk of one's own, from power to Ctrl-C, and what keeps it from starting."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from cli_kiosk import LIMIT_S, Typist, secrets_under
+from sites import new_site
+
+
+class Running:
+    """`admit virtual`, whose lines are read as they come."""
+
+    def __init__(self, typist, *words, **more):
+        command = [sys.executable, "-m", "admit_cli", "virtual", *map(str, words)]
+        self.process = subprocess.Popen(
+            command, env=typist.environment(**more), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        self.lines = []
+        self._news = threading.Condition()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        for line in self.process.stderr:
+            with self._news:
+                self.lines.append(line.rstrip("\n"))
+                self._news.notify_all()
+
+    def expect(self, pattern):
+        """Wait for a line that matches; the match."""
+        with self._news:
+            assert self._news.wait_for(lambda: self._find(pattern), LIMIT_S), self.lines
+            return self._find(pattern)
+
+    def _find(self, pattern):
+        return next((found for found in (re.search(pattern, line) for line in self.lines) if found), None)
+
+    def stop(self, number=signal.SIGINT):
+        """The exit code after a signal."""
+        self.process.send_signal(number)
+        return self.process.wait(LIMIT_S)
+
+
+@pytest.fixture(scope="module")
+def typist(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("typist")
+    new_site(folder / "site").registry.close()
+    return Typist(folder, ADMIT_SITE=folder / "site")
+
+
+@pytest.fixture(scope="module")
+def air():
+    """A port that is free."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def running(typist, air):
+    kiosk = Running(typist, "kiosk-1", "--air", air, "--clock", "2030-05-01 12:00")
+    kiosk.expect("status factory")
+    yield kiosk
+    kiosk.process.kill()
+
+
+def test_it_says_how_to_reach_it_and_can_be_reached(typist, air, running):
+    cable = running.expect(r"Its cable: (\S+)")[1]
+    udp = running.expect(r"(udp://127\.0\.0\.1:\d+)")[1]
+    radio = running.expect(r"export ADMIT_BLE=(\S+)")[1]
+    assert radio == f"tcp-client:127.0.0.1:{air}"
+    typist.admit("provision", cable, "--name kiosk-1")
+    running.expect("status ready")
+    typist.admit("invoke kiosk-1 open seconds=1", ADMIT_BLE=radio)
+    running.expect("door open")
+    running.expect("door closed$")
+    years = {each["time"][:10] for each in typist.data("journal kiosk-1 --via", udp)}
+    assert years == {"2030-05-01"}
+    assert os.stat(typist.folder / "home/data/admit/virtual/kiosk-1").st_mode & 0o077 == 0
+
+
+def test_another_one_joins_the_same_air_but_never_the_same_flash(typist, air, running):
+    second = typist.admit("virtual kiosk-1 --air", air, code=6).stderr
+    assert "is running already (board-running)" in second
+    other = Running(typist, "kiosk-2", "--air", air, "--storage", typist.folder / "two")
+    other.expect("status factory")
+    assert other.stop(signal.SIGTERM) == 0
+    assert running.process.poll() is None
+
+
+@pytest.mark.parametrize(
+    "words, settings, code, said",
+    [
+        ("virtual a/b", {}, 1, "(admin-name)"),
+        ("virtual", {}, 2, "NAME"),
+        ("virtual k --routines no-such-file", {}, 2, "no-such-file"),
+        ("virtual k --clock tomorrow", {}, 2, "--clock"),
+        ("virtual k --air 0", {}, 2, "--air"),
+        ("virtual k --air {air}", {"ADMIT_MICROPYTHON": "/no/such/micropython"}, 1, "(board-dead)"),
+        ("virtual k --air {air} --routines broken.py", {}, 1, "(board-ended)"),
+    ],
+)
+def test_what_keeps_it_from_running(typist, air, running, words, settings, code, said):
+    (typist.folder / "broken.py").write_text("this is no routines file\n")
+    assert said in typist.admit(words.format(air=air), code=code, **settings).stderr
+
+
+def test_a_port_of_somebody_elses_is_no_air(typist):
+    with socket.create_server(("127.0.0.1", 0)) as somebody:
+        said = typist.admit("virtual k --air", somebody.getsockname()[1], code=1).stderr
+    assert "(radio-unavailable)" in said
+
+
+def test_ctrl_c_ends_it_and_its_flash_stays(typist, air, running):
+    assert running.stop() == 0
+    assert not (typist.folder / "home/data/admit/virtual/kiosk-1/cable").exists()
+    again = Running(typist, "kiosk-1", "--air", air)
+    again.expect("status ready")
+    assert again.stop() == 0
+    shown = "\n".join([*typist.shown, *running.lines, *again.lines]).encode()
+    assert [secret for secret in secrets_under(typist.folder) if secret in shown] == []
