@@ -57,7 +57,7 @@ class Exchange:
         # Strangers have places of their own, or they could keep a revocation from arriving.
         self._blocks = {
             True: (Assembler(MAX_BODY, 3), Slicer(MAX_BODY, 3)),  # of sessions
-            False: (Assembler(MAX_BODY, 2), Slicer(1024, 2)),  # of links: a grant on its way in, /id on its way out
+            False: (Assembler(MAX_BODY, 3), Slicer(1024, 5)),  # of links: a grant on its way in, message_2 out
         }
         self._observers = []
 

@@ -12,6 +12,7 @@ from admit_protocol.errors import Busy, LocalError, Malformed
 
 REMEMBERED = const(64)
 MAX_RESULT = const(256)  # bytes of CBOR
+_MAX_RUNNING = const(8)  # at a time: each holds memory until it ends
 
 _STARTED = const(0)
 DONE = const(1)
@@ -43,7 +44,9 @@ class Invocations:
         return found
 
     def start(self, who, identifier):
-        """Note that this id is used up. Raises StorageError, and then nothing has started."""
+        """Note that this id is used up. Raises Busy("routine-running") or StorageError, and then nothing has started."""
+        if len(self._running) >= _MAX_RUNNING:
+            raise Busy("routine-running", "too many others have started and not ended: ask again")
         if self._segments.full():
             self._segments.rotate()
         self._segments.append(cbor.encode([who, identifier, _STARTED, None]))

@@ -70,7 +70,7 @@ class Site:
 def site_folder(flag: str | None = None) -> Path:
     """The folder of the site that is meant, whether or not there is one."""
     found = flag or os.environ.get("ADMIT_SITE") or user_config().get("site")
-    return Path(found).expanduser() if found else Path(platformdirs.user_data_dir("admit", appauthor=False))
+    return Path(found).expanduser() if found else Path(platformdirs.user_data_dir("admit", appauthor=False)) / "site"
 
 
 def user_config() -> dict:

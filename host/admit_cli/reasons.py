@@ -84,7 +84,7 @@ REASONS = {
     "device-other": (f"{_IMPOSTOR}, or not the device that --via should lead to", _STAY_AWAY),
     "device-unproven": (
         _IMPOSTOR,
-        f"{_STAY_AWAY}; a board that is new here joins by admit provision",
+        "do not use it, and tell an admin; a board that is new here joins by admit provision",
     ),
     "edhoc-mac-2": (f"{_IMPOSTOR}: it does not have the key that it claims", _STAY_AWAY),
     "edhoc-reflected": (f"{_IMPOSTOR}: it sent back what we sent", _STAY_AWAY),

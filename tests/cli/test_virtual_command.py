@@ -102,16 +102,24 @@ def test_another_one_joins_the_same_air_but_never_the_same_flash(typist, air, ru
         ("virtual k --clock tomorrow", {}, 2, "--clock"),
         ("virtual k --air 0", {}, 2, "--air"),
         ("virtual k --air {air}", {"ADMIT_MICROPYTHON": "/no/such/micropython"}, 1, "(board-dead)"),
-        ("virtual k --air {air} --routines broken.py", {}, 1, "(board-ended)"),
     ],
 )
 def test_what_keeps_it_from_running(typist, air, running, words, settings, code, said):
-    (typist.folder / "broken.py").write_text("this is no routines file\n")
     assert said in typist.admit(words.format(air=air), code=code, **settings).stderr
+
+
+def test_a_routines_file_that_breaks_is_told_with_all_that_the_firmware_says(typist, air, running):
+    file = typist.folder / "broken.py"
+    file.write_text("this is no routines file\n")
+    broken = Running(typist, "k", "--air", air, "--routines", file)
+    broken.expect("SyntaxError")
+    broken.expect(r"^error: the kiosk's firmware ended by itself: .* \(board-ended\)$")
+    assert broken.process.wait(LIMIT_S) == 1
 
 
 def test_a_port_of_somebody_elses_is_no_air(typist):
     with socket.create_server(("127.0.0.1", 0)) as somebody:
+        threading.Thread(target=lambda: somebody.accept()[0].close(), daemon=True).start()
         said = typist.admit("virtual k --air", somebody.getsockname()[1], code=1).stderr
     assert "(radio-unavailable)" in said
 

@@ -4,7 +4,9 @@ from admit_device.access import MAX_GRANTS, Access
 from admit_protocol import coap, edhoc, grant, issuing
 from admit_protocol.aif import GET, POST
 from admit_protocol.errors import Malformed, Replayed, StorageError, Untrusted, Unverified
+from folders import Folder
 from memory_ports import WEDNESDAY, HandClock, Memory, PowerCut
+from ports.virtual.storage import Storage
 from rig import Phone, Site
 from support import raises
 from visitors import OPEN, SITE, Visitor, grant_of, id_of, key_of, new_kiosk, revocation
@@ -70,6 +72,16 @@ def test_a_grant_once_remembered_is_found_by_its_kid_and_never_verified_again():
     assert after_a_reset.find(verified.kid).data == verified.data
     assert after_a_reset.find(bytes(8)) is None
     assert suite.verified == 1
+
+
+def test_a_name_that_is_no_kid_names_no_grant():
+    with Folder() as folder:
+        access = new_access(Storage(folder.path))
+        verified = access.verify(grant_of("alice", OPEN))
+        access.remember(verified)
+        assert access.find(verified.kid)
+        for kid in (b"", verified.kid[:7], verified.kid + b"x", bytes(200)):
+            assert access.find(kid) is None
 
 
 def test_a_grant_of_another_site_or_another_hand_is_not_believed():

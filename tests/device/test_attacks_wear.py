@@ -4,11 +4,13 @@ The attackers: strangers who knock, and Mallory, who holds a grant of the site t
 What they can do must end with them: nothing worn out, nobody kept away, no record pushed out of the journal.
 """
 
+import asyncio
+
 from admit_protocol import aif, block, block_client, cbor, coap, credential, edhoc, grant, issuing, journal_reader
 from attackers import dressed, mirrored
 from memory_ports import WEDNESDAY, Dice
 from rig import ALL, Phone
-from visitors import SITE, Visitor, grant_of, id_of, key_of, new_kiosk, reason, revocation
+from visitors import SITE, Visitor, gate, grant_of, id_of, key_of, new_kiosk, reason, revocation
 
 RULES = [("/r/*", aif.GET | aif.POST, {})]
 
@@ -170,6 +172,26 @@ def test_a_stranger_who_never_stops_talking_makes_room_after_half_a_minute():
     assert rig.radio.closed == [stranger.number]
 
 
+def test_nobody_starts_more_than_the_device_can_hold():
+    rig = new_kiosk()
+    alice = Visitor(rig)
+
+    async def impatient():
+        answers = [alice.invoke("wait", b"%08d" % number) for number in range(12)]
+        assert answers[:8] == [None] * 8
+        assert [reason(each) for each in answers[8:]] == ["routine-running"] * 4
+        gate.shut = False
+        for _ in range(30):
+            await asyncio.sleep(0)
+            alice.hear()
+        assert alice.invoke("wait", b"00000011") is None
+        for _ in range(4):
+            await asyncio.sleep(0)
+        assert gate.runs == 9
+
+    asyncio.run(impatient())
+
+
 def test_uploads_of_others_do_not_keep_a_revocation_from_arriving():
     rig = new_kiosk()
     courier = Visitor(rig)
@@ -209,7 +231,8 @@ def test_a_turn_lasts_as_long_as_its_user_does_something():
     assert alice.watch().code == coap.CONTENT
     for _ in range(3):
         rig.pass_s(50)
-        rig.device.kiosk.set("door", "open")  # what she is told is nothing that she does
+        rig.device.kiosk.set("door", "open")
+        alice.hear()  # what she is told is nothing that she does
     assert rig.outputs.get("status") == "ready"
 
 
