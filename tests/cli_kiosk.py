@@ -16,7 +16,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from admit import admin
+from admit import admin, keyfiles
 from admit.admin import Access
 from admit.virtual import frames
 from admit.virtual.air import Air
@@ -260,6 +260,15 @@ class CliKiosk(Typist):
             radio._tell = cut_tell
         else:
             radio._indicate = cut_indicate
+
+    def expect(self, text):
+        """Wait until the kiosk says so, once more since the last command began."""
+        return self.beside.do(self.board.expect(text))
+
+    def fingerprint(self, device_id):
+        """The fingerprint of a device's key in the registry; None if there is no such device."""
+        found = [keyfiles.fingerprint(each.public) for each in self.site.registry.devices() if each.id == device_id]
+        return found[0] if found else None
 
     def count(self, line):
         """How often the console has said so."""

@@ -1,11 +1,12 @@
 """The time that the device believes: its clock, if that is not behind what it has already seen.
 
 The floor is kept in storage and only rises. A clock behind the floor is wrong by an unknown amount, so the time is then
-unknown, and rules with a window refuse.
+unknown, and rules with a window refuse; so it is after the stored floor was damaged, until the authority's next bundle.
 """
 
 from admit_protocol import cbor
 from admit_protocol.const import const
+from admit_protocol.errors import StorageError
 
 _FLOOR = const("time-floor")
 _STEP_S = const(3600)  # the floor is stored at most once an hour of progress: each store wears the flash
@@ -17,8 +18,7 @@ class Clock:
     def __init__(self, port, storage):
         self._port = port
         self._storage = storage
-        stored = storage.read(_FLOOR)
-        self.floor = cbor.decode(stored) if stored else 0
+        self.floor = _stored(storage)
 
     def monotonic_ms(self):
         """Milliseconds since some moment before start-up."""
@@ -27,10 +27,19 @@ class Clock:
     def now(self):
         """Seconds since 1970, or None if the time is unknown."""
         now = self._port.now()
-        return now if now is not None and now >= self.floor else None
+        return now if now is not None and self.floor is not None and now >= self.floor else None
 
     def raise_floor(self, seconds):
         """It is at least this late, says somebody whom we trust in that. Never lowers the floor."""
-        if seconds >= self.floor + _STEP_S:
+        if self.floor is None or seconds >= self.floor + _STEP_S:
             self._storage.write(_FLOOR, cbor.encode(seconds))
             self.floor = seconds
+
+
+def _stored(storage):
+    """The floor that was stored; 0 if there is none; None if it is damaged, and then the time is unknown."""
+    try:
+        stored = storage.read(_FLOOR)
+    except StorageError:
+        return None
+    return cbor.decode(stored) if stored else 0

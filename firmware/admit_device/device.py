@@ -217,9 +217,9 @@ def _count_boot(storage):
     """How many times the device has started, this time included; 0 if that could not be stored, since nothing may rely
     on it then. A device whose storage refuses starts all the same, and tells its visitors why it serves them nothing.
     """
-    stored = storage.read("boots")
-    boots = (cbor.decode(stored) if stored else 0) + 1
     try:
+        stored = storage.read("boots")
+        boots = (cbor.decode(stored) if stored else 0) + 1
         storage.write("boots", cbor.encode(boots))
     except StorageError as error:
         print_exception(error)

@@ -35,7 +35,7 @@ from admit_protocol.const import const
 from admit_protocol.errors import AdmitError, NotFound
 
 MAX_BODY = const(4096)
-MAX_OBSERVERS = const(8)
+MAX_OBSERVED = const(2)  # by one session, so that nobody takes the places of others
 # What OSCORE and CoAP add to a block: OSCORE option 14, tag 8, token 8, inner code and options 24, markers 2.
 _OVERHEAD = const(56)
 
@@ -143,9 +143,16 @@ class Exchange:
         if whole.code == GET and whole.option(OBSERVE) is not None:
             self._forget_observer(call)
             if whole.uint(OBSERVE) == 0 and result.code == CONTENT and call.session is not None:
-                self._observers = self._observers[1 - MAX_OBSERVERS :] + [_Observer(call, whole)]
+                self._observe(call, whole)
                 result.set_option(OBSERVE, 0)
         return self._sliced(call, whole, result)
+
+    def _observe(self, call, whole):
+        """Remember a standing GET; one too many of the same session takes the place of its oldest."""
+        of_session = [each for each in self._observers if each.call.session is call.session]
+        if len(of_session) >= MAX_OBSERVED:
+            self._observers.remove(of_session[0])
+        self._observers.append(_Observer(call, whole))
 
     def _sliced(self, call, whole, result):
         slicer = self._blocks[call.session is not None][1]

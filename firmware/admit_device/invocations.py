@@ -44,7 +44,7 @@ class Invocations:
         return found
 
     def start(self, who, identifier):
-        """Note that this id is used up. Raises Busy("routine-running") or StorageError, and then nothing has started."""
+        """Note that this id is used up. Raises Busy("routine-running"), StorageError; then nothing has started."""
         if len(self._running) >= _MAX_RUNNING:
             raise Busy("routine-running", "too many others have started and not ended: ask again")
         if self._segments.full():

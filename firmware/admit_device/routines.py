@@ -138,6 +138,8 @@ def collect(namespace):
     outputs = {value.name: value for value in namespace.values() if isinstance(value, Output)}
     for name, each in routines.items():
         _check_name(name)
+        if "kiosk" in each.parameters:
+            raise LocalError("routine-name", "every routine has a kiosk already")
         cbor.encode(each.signature())  # a default that has no CBOR form shows here, not at a visitor's request
     return routines, outputs
 

@@ -41,7 +41,7 @@ class Output:
             self._json(name, fields)
             return
         shown = [key for key in shown or fields if fields[key] not in (None, [])]
-        width = max(len(key) for key in shown)
+        width = max((len(key) for key in shown), default=0)
         for key in shown:
             _print(f"{key.replace('_', ' '):{width}}  {_coloured(_text(fields[key]), sys.stdout)}")
 
@@ -59,7 +59,6 @@ def story(text: str, ending: str = "", heading: bool = False) -> None:
     width = max(_WIDTH - len(text), 1)
     text = _safe(text)
     _print(f"{_style(text, 'bold', sys.stdout) if heading else text}{ending:>{width}}".rstrip())
-    sys.stdout.flush()
 
 
 def progress(text: str) -> None:
@@ -92,7 +91,7 @@ def confirm(question: str, yes: bool) -> None:
 
 
 def _print(text: str) -> None:
-    print(text)
+    print(text, flush=True)  # a login prints, and then waits
 
 
 def _print_table(rows: list[dict], columns: list[str]) -> None:

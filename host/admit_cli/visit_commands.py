@@ -1,12 +1,14 @@
 """`admit login`, `admit routines`, `admit invoke`: what a user does at a device."""
 
 import asyncio
+import contextlib
 import sys
 import time
 
 import rich_click as click
 
 from admit import routines as routines_module
+from admit.client import Session
 from admit.routines import Outcome
 from admit.wallet import Wallet
 from admit_cli.command import Call, command
@@ -16,6 +18,8 @@ from admit_cli.types import ARGUMENT
 from admit_cli.visiting import as_user, go, run, via, wallet_of
 from admit_protocol import cbor, coap
 from admit_protocol.errors import AdmitError, Conflict, Denied, Refused
+
+_GOODBYE_S = 2
 
 # POST /login
 _IDLE_S = 1
@@ -37,14 +41,24 @@ def login(call: Call, device, user, link_via, seconds):
 
 async def _login(call: Call, wallet: Wallet, device: str, link: str | None, seconds: int | None) -> None:
     async with go(wallet, device, link) as session:
-        progress(f"logging in at {device}")
-        response = await session.request(coap.POST, "/login")
-        idle_s = cbor.decode(response.payload)[_IDLE_S]
-        names = list(await routines_module.list_routines(session))
-        call.out.fields("login", {"device": device, "idle_s": idle_s, "routines": names}, ["routines"])
-        await _wait(seconds)
-        await session.request(coap.DELETE, "/login")
+        try:
+            await _turn(call, session, device, seconds)
+        except asyncio.CancelledError:  # Ctrl-C: without a good-bye the kiosk waits for two minutes
+            with contextlib.suppress(AdmitError, TimeoutError):
+                async with asyncio.timeout(_GOODBYE_S):
+                    await session.request(coap.DELETE, "/login")
+            raise
     say(f"Logged out of {device}.")
+
+
+async def _turn(call: Call, session: Session, device: str, seconds: int | None) -> None:
+    progress(f"logging in at {device}")
+    response = await session.request(coap.POST, "/login")
+    idle_s = cbor.decode(response.payload)[_IDLE_S]
+    names = list(await routines_module.list_routines(session))
+    call.out.fields("login", {"device": device, "idle_s": idle_s, "routines": names}, ["routines"])
+    await _wait(seconds)
+    await session.request(coap.DELETE, "/login")
 
 
 async def _wait(seconds: int | None) -> None:

@@ -12,13 +12,14 @@ def test_a_power_cut_under_an_invocation_and_the_same_command_still_does_it_once
         told = kiosk.admit("invoke kiosk-1 open seconds=1 --as alice", ADMIT_VIA=None)
         assert told.stdout == "outcome  done\nresult   1\n"
         assert "asking again for the same invocation" in told.stderr
+        kiosk.expect("door open")
         assert kiosk.count("door open") == before + 1
 
 
 def test_an_invocation_that_a_power_cut_interrupted_is_not_repeated(kiosk):
     before = kiosk.count("door open")
     process = kiosk.start("invoke kiosk-1 parcel seconds=9 --as bob", ADMIT_VIA=None)
-    kiosk.beside.do(kiosk.board.expect("door open"))
+    kiosk.expect("door open")
     kiosk.restart()
     said = kiosk.end(process, 7).stderr
     assert "nobody knows how far it came: parcel (routine-interrupted)" in said
@@ -28,7 +29,7 @@ def test_an_invocation_that_a_power_cut_interrupted_is_not_repeated(kiosk):
 def test_a_session_that_a_restart_ended_is_begun_again(kiosk):
     """Over UDP nothing tells the client of a power cut but the device's own answer."""
     process = kiosk.start("login kiosk-1 --as alice")
-    kiosk.beside.do(kiosk.board.expect("status logged in"))
+    kiosk.expect("status logged in")
     kiosk.restart()
     said = kiosk.end(process, 6, given="\n").stderr
     assert "(session-lost)" in said
@@ -37,7 +38,7 @@ def test_a_session_that_a_restart_ended_is_begun_again(kiosk):
 def test_kiosks_that_are_not_heard(kiosk):
     never = kiosk.start("routines kiosk-7", ADMIT_VIA=None)
     no_more = kiosk.start("invoke kiosk-1 parcel seconds=9 --as bob", ADMIT_VIA=None)
-    kiosk.beside.do(kiosk.board.expect("door open"))
+    kiosk.expect("door open")
     kiosk.beside.do(kiosk.board.kill())
     try:
         said = kiosk.end(no_more, 3).stderr

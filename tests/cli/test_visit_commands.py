@@ -33,6 +33,7 @@ def test_an_invocation_happens_and_its_outcome_is_told(kiosk):
     told = kiosk.data("invoke kiosk-1 open seconds=1 --as alice")
     assert told.pop("took_ms") > 0
     assert told == {"routine": "open", "outcome": "done", "result": 1}
+    kiosk.expect("door open")
     assert kiosk.count("door open") == before + 1
     assert kiosk.admit("invoke kiosk-1 open seconds=1 --as alice").stdout == "outcome  done\nresult   1\n"
     assert kiosk.data("invoke kiosk-1 parcel seconds=0 --as bob")["result"] == "01ff"
@@ -50,7 +51,7 @@ def test_over_the_cable_too(kiosk):
 def test_who_logs_in_has_the_turn_until_the_end_of_their_input(kiosk):
     kiosk.admit("invoke kiosk-1 parcel seconds=0 --as bob")
     turn = kiosk.start("login kiosk-1 --as alice --json")
-    kiosk.beside.do(kiosk.board.expect("status logged in"))
+    kiosk.expect("status logged in")
     taken = kiosk.admit("login kiosk-1 --as bob --for 0", code=5)
     assert "somebody else is logged in" in taken.stderr and "(login-taken)" in taken.stderr
     ended = kiosk.end(turn, given="\n")
@@ -72,11 +73,12 @@ def test_on_a_terminal_each_stage_is_told_and_enter_ends_a_login(kiosk):
 
 def test_ctrl_c_ends_a_login(kiosk):
     turn = kiosk.start("login kiosk-1 --as alice")
-    kiosk.beside.do(kiosk.board.expect("status logged in"))
+    assert turn.stdout.readline() == "routines  open\n"
+    kiosk.expect("status logged in")
     turn.send_signal(signal.SIGINT)
     _, stderr = turn.communicate(timeout=LIMIT_S)
     assert (turn.returncode, stderr.strip()) == (1, "error: stopped")
-    kiosk.beside.do(kiosk.board.expect("status ready"))
+    kiosk.expect("status ready")
 
 
 # what the rules deny

@@ -51,6 +51,16 @@ def test_a_floor_that_cannot_be_stored_is_not_claimed():
     assert clock.floor == 0
 
 
+def test_a_damaged_floor_makes_the_time_unknown_until_somebody_trusted_tells_it():
+    storage = Memory()
+    Clock(HandClock(), storage).raise_floor(WEDNESDAY)
+    storage.damaged = {"time-floor"}
+    clock = Clock(HandClock(), storage)
+    assert clock.now() is None
+    clock.raise_floor(WEDNESDAY)
+    assert clock.now() == WEDNESDAY
+
+
 def test_a_policy_from_the_future_makes_the_time_unknown_and_windows_refuse():
     rig = new_kiosk()
     alice = Visitor(rig, "alice", [("/r/open", 3, {1: [[31, 0, 0]]}), ("/health", 1, {})])

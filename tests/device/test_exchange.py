@@ -2,7 +2,7 @@
 
 import asyncio
 
-from admit_device.exchange import MAX_BODY, MAX_OBSERVERS
+from admit_device.exchange import MAX_BODY, MAX_OBSERVED
 from admit_protocol import cbor, coap, credential, edhoc, journal_reader
 from admit_protocol.errors import LocalError
 from visitors import OPEN, SITE, Visitor, door_in, gate, grant_of, id_of, new_kiosk, reason, revocation
@@ -96,17 +96,16 @@ def test_whoever_may_no_longer_read_is_told_why_and_then_no_more():
     assert observers(rig) == 0
 
 
-def test_one_observer_too_many_takes_the_place_of_the_oldest():
+def test_one_observation_too_many_ends_the_oldest_of_the_same_session_and_of_nobody_else():
     rig = new_kiosk()
     alice, bob = Visitor(rig, "alice", OPEN), Visitor(rig, "bob", OPEN)
-    tokens = []
-    for _ in range(MAX_OBSERVERS // 2):
-        tokens += [alice.watch().token, bob.watch().token]
+    tokens = [alice.watch().token for _ in range(MAX_OBSERVED)]
     rig.device.kiosk.set("door", "open")
-    assert len(alice.hear() + bob.hear()) == MAX_OBSERVERS
-    tokens.append(bob.watch().token)
+    assert len(alice.hear()) == MAX_OBSERVED
+    bobs = [bob.watch().token for _ in range(MAX_OBSERVED + 3)]
     rig.device.kiosk.set("door", "closed")
-    assert sorted(each.token for each in alice.hear() + bob.hear()) == sorted(tokens[1:])
+    assert sorted(each.token for each in alice.hear()) == sorted(tokens)
+    assert sorted(each.token for each in bob.hear()) == sorted(bobs[3:])
 
 
 def test_an_observer_whose_link_breaks_does_not_keep_the_door_open():

@@ -4,6 +4,8 @@ import sys
 
 from admit_device import device, faults
 from admit_device.device import guarded
+from admit_protocol import coap
+from visitors import Visitor, new_kiosk, reason
 
 
 class Console:
@@ -67,3 +69,21 @@ def test_what_stops_a_program_is_not_caught():
         pass
     else:
         raise AssertionError("caught")
+
+
+def test_a_kiosk_whose_storage_is_full_starts_and_names_the_fault():
+    rig = new_kiosk()
+    assert Visitor(rig).ask(coap.GET, "/r").code == coap.CONTENT
+    rig.storage.full = True
+    real, device.print_exception = device.print_exception, lambda error: None
+    try:
+        rig.boot()
+    finally:
+        device.print_exception = real
+    alice = Visitor(rig, by_value=False)
+    assert alice.ask(coap.GET, "/r").code == coap.CONTENT
+    for refused in (alice.ask(coap.POST, "/login"), alice.invoke("open"), alice.ask(coap.GET, "/health")):
+        assert (refused.code, reason(refused)) == (coap.INTERNAL_SERVER_ERROR, "storage-full")
+    assert rig.outputs.get("door") == "closed"
+    rig.storage.full = False
+    assert alice.invoke("open").code == coap.CHANGED

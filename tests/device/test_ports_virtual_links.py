@@ -41,6 +41,9 @@ class Recorder:
         return self.events
 
 
+_kept = []  # near ends: a Wire owns their descriptor too, and would lose it whenever one of them is collected
+
+
 class Peer:
     """The far end of a wire: a socket of the test. `fd` is the near end, for the port."""
 
@@ -57,6 +60,7 @@ class Peer:
         self._near.setblocking(False)
         self._far.setblocking(False)
         self.fd = self._near.fileno()
+        _kept.append(self._near)
 
     def send(self, data):
         self._far.send(data)

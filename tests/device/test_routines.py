@@ -61,3 +61,8 @@ def test_a_name_that_cannot_stand_in_a_path_is_refused():
         collect({"a/b": everything})
     with raises(LocalError, "routine-name"):
         collect({"a" * 33: everything})
+
+
+def test_a_parameter_cannot_be_called_what_every_routine_gets():
+    with raises(LocalError, "routine-name"):
+        collect({"all": routine("All.", kiosk=Flag())(lambda kiosk: None)})

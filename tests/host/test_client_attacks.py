@@ -1,7 +1,6 @@
 """A kiosk that lies to the client, and whoever sits between them: each lie is named, and nothing of the user is lost.
 
-The kiosk is a real device on ports of memory, reached over a link of memory; `Liar` is what sits on that link, and may
-answer any request itself.
+The kiosk is a real device on ports of memory; liars.py sits on the link to it, and may answer any request itself.
 """
 
 import asyncio
@@ -10,7 +9,6 @@ import pytest
 
 from admit.client import Holder, Session, describe, trusted_credential
 from admit.collect import fetch_journal
-from admit.connection import Connection
 from admit.suite import HostSuite
 from admit_protocol import block, cbor, coap, cose, credential, edhoc, grant, issuing, journal
 from admit_protocol.errors import (
@@ -25,13 +23,12 @@ from admit_protocol.errors import (
     Untrusted,
     Unverified,
 )
-from admit_protocol.gatt import GattLayer
 from admit_provisioning.commission import commission
+from liars import Liar, kind, kiosk, lie, run
 from memory_ports import WEDNESDAY
 from rig import Phone, Rig, Site
 from visitors import ROUTINES, SITE
 
-MTU = 515
 OTHER = Site("other", b"other")
 IMPOSTOR = HostSuite().generate()
 ALICE = HostSuite().generate()
@@ -39,82 +36,6 @@ ALICES = SITE.grant(ALICE.public, [("*", 127, {})])
 HOLDER = Holder(ALICE, ALICES, SITE.anchor)
 EDHOC = ("POST", "/.well-known/edhoc")
 OPEN = cbor.encode({1: b"12345678", 2: {"seconds": 5}})
-
-
-class Liar:
-    """A transport whose other end is `answer(request) -> response`; by default the kiosk of `rig` itself."""
-
-    description = "a link of memory"
-
-    def __init__(self, rig):
-        self.kiosk = Phone(rig)
-        self.seen = []  # every request that the client sent
-        self.told = []  # and what it was told
-
-    async def open(self):
-        self.layer, self.other = GattLayer(False, MTU), GattLayer(True, MTU)
-        self.values = asyncio.Queue()
-
-    async def close(self):
-        pass
-
-    async def receive(self):
-        return await self.values.get()
-
-    async def send(self, data):
-        for request in self.other.receive(data, 0):
-            self.seen.append(request.copy())
-            response = self.answer(request)
-            if response is not None:
-                self.tell(response, request.token)
-        self.flush()
-
-    def tell(self, response, token):
-        response.token = token
-        self.told.append(response.copy())
-        self.other.send(response, 0)
-
-    def flush(self):
-        while (value := self.other.outgoing(0)) is not None:
-            self.values.put_nowait(value)
-            self.other.confirmed(0)
-
-    def answer(self, request):
-        return self.truth(request)
-
-    def truth(self, request):
-        """What the kiosk says."""
-        return self.kiosk.send(request.copy())
-
-
-def lie(about, answer, rig=None):
-    """A liar that answers requests of one kind, ("GET", "/id"), by `answer(liar, request)`, and is honest otherwise."""
-
-    class One(Liar):
-        def answer(self, request):
-            return answer(self, request) if kind(request) == about else self.truth(request)
-
-    return One(rig or kiosk())
-
-
-def kind(request):
-    if request.option(coap.OSCORE) is not None:
-        return "protected"
-    return {coap.GET: "GET", coap.POST: "POST", coap.PUT: "PUT"}[request.code], "/" + "/".join(request.path)
-
-
-def kiosk():
-    return Rig(ROUTINES, SITE)
-
-
-def run(liar, visit):
-    """Run `visit(connection)` over that link."""
-
-    async def main():
-        async with Connection(liar) as connection, asyncio.timeout(20):
-            return await visit(connection)
-
-    return asyncio.run(main())
 
 
 async def go(connection, known=False, data=None, path="/r/open"):
