@@ -6,7 +6,7 @@ Beside visitors.py, whose people are honest. Routines here count how often they 
 import asyncio
 
 from admit_device.routines import output, routine
-from admit_protocol import aif, block_client, cbor, coap, edhoc, oscore_client, problem
+from admit_protocol import aif, block_client, cbor, coap, edhoc_client, oscore_client, problem
 from admit_protocol.p256_curve import N
 from admit_protocol.suite import Suite
 from memory_ports import Dice
@@ -85,13 +85,13 @@ def ask(phone, method, path, options=(), payload=b""):
 
 
 def edhoc_post(phone, c_r, message):
-    return phone.plain(coap.POST, "/.well-known/edhoc", edhoc.encode_prefixed(c_r, message))
+    return phone.plain(coap.POST, "/.well-known/edhoc", edhoc_client.encode_prefixed(c_r, message))
 
 
 def refused(response):
     """The reason in an EDHOC error message."""
     assert (response.code, response.uint(coap.CONTENT_FORMAT)) == (coap.BAD_REQUEST, coap.CONTENT_EDHOC)
-    return edhoc.parse_error(response.payload)[1]
+    return edhoc_client.parse_error(response.payload)[1]
 
 
 def title(response):

@@ -15,6 +15,7 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest import mock
 
 from admit import admin, keyfiles
 from admit.admin import Access
@@ -284,7 +285,8 @@ def cli_kiosk(folder):
 
 def another_site(folder, name="site-2"):
     """A site that has the same words but other keys."""
-    return admin.create_site(folder / name, "Another", PASSPHRASE, "admin", {"tz": "UTC"}, int(time.time()))
+    with mock.patch.object(keyfiles, "_SCRYPT_N", 2):
+        return admin.create_site(folder / name, "Another", PASSPHRASE, "admin", {"tz": "UTC"}, int(time.time()))
 
 
 def seconds_to_wednesday():

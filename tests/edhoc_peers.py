@@ -1,6 +1,6 @@
 """Who meets whom in the EDHOC tests, on both runtimes: fixed identities, whole handshakes, and a spy on all values."""
 
-from admit_protocol import cbor, cwt, edhoc, edhoc_initiator, edhoc_responder, edhoc_session, kdf
+from admit_protocol import cbor, ccs, edhoc, edhoc_initiator, edhoc_responder, edhoc_session, kdf
 from admit_protocol.suite import Suite
 from support import vectors
 
@@ -104,7 +104,7 @@ def private_key(name, suite=SUITE):
 def identity(name, kid, suite=SUITE):
     """(key, Credential) as a CCS with that kid; without one it goes by value."""
     key = private_key(name, suite)
-    return key, edhoc.ccs(cwt.encode_ccs(name, key.public, kid))
+    return key, ccs.credential(ccs.encode(name, key.public, kid))
 
 
 USER, CRED_I = identity("user", USER_KID)
@@ -170,4 +170,4 @@ def rfc9529_key(step, name):
 
 def rfc9529_credential(letter):
     """CRED_I or CRED_R of RFC 9529 section 3."""
-    return edhoc.ccs(rfc9529("message_3" if letter == "I" else "message_2", "CRED_" + letter))
+    return ccs.credential(rfc9529("message_3" if letter == "I" else "message_2", "CRED_" + letter))

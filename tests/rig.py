@@ -6,7 +6,7 @@ The phone speaks real bytes: GATT values, EDHOC, OSCORE. Only the radio between 
 import asyncio
 
 from admit_device.device import Device
-from admit_protocol import anchor, cbor, coap, cose, credential, edhoc, grant, issuing, oscore_client
+from admit_protocol import anchor, cbor, coap, cose, credential, edhoc, edhoc_client, grant, issuing, oscore_client
 from admit_protocol.coap_udp import UdpLayer
 from admit_protocol.edhoc_initiator import Initiator
 from admit_protocol.gatt import GattLayer
@@ -135,7 +135,7 @@ class Phone:
         own = edhoc.cwt_credential(self.grant, grant.kid_of(self.grant))
         id_cred_i = edhoc.by_value(own.data) if by_value else own.id_cred
         self.initiator = Initiator(self.suite, method, [2], self.key, id_cred_i, own, c_i)
-        body = edhoc.encode_prefixed(None, self.initiator.message_1())
+        body = edhoc_client.encode_prefixed(None, self.initiator.message_1())
         response = self.plain(coap.POST, "/.well-known/edhoc", body)
         if response.code == coap.CHANGED:
             self.initiator.parse_message_2(response.payload)
@@ -148,7 +148,7 @@ class Phone:
     def login(self, by_value=True):
         """EDHOC with its three messages apart; the response to message_3."""
         self.start(by_value)
-        body = edhoc.encode_prefixed(self.context.sender_id, self.message_3)
+        body = edhoc_client.encode_prefixed(self.context.sender_id, self.message_3)
         self.message_3 = None
         return self.plain(coap.POST, "/.well-known/edhoc", body)
 

@@ -20,10 +20,12 @@ from admit_protocol import (
     block,
     cbor,
     coap,
+    coap_numbers,
     coap_udp,
     cose,
     credential,
     edhoc,
+    edhoc_client,
     grant,
     issuing,
     journal,
@@ -144,7 +146,10 @@ def handshake():
     client, server = GattLayer(False, 515), GattLayer(True, 515)
     found = {"message-1": initiator.message_1()}
     request = coap.request(
-        coap.POST, "/.well-known/edhoc", edhoc.encode_prefixed(None, found["message-1"]), coap.CONTENT_CID_EDHOC
+        coap.POST,
+        "/.well-known/edhoc",
+        edhoc_client.encode_prefixed(None, found["message-1"]),
+        coap_numbers.CONTENT_CID_EDHOC,
     )
     asked = carry(found, "flight-1", client, server, with_token(request, 1))
     responder.parse_message_1(edhoc.split_prefixed(asked.payload)[1])

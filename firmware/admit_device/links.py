@@ -5,9 +5,7 @@ are taken the oldest link without a proven peer goes. What a message means is re
 """
 
 from admit_device.faults import print_exception
-from admit_protocol.coap_udp import UdpLayer
 from admit_protocol.const import const
-from admit_protocol.gatt import GattLayer
 
 _SILENT_MS = const(3 * 1000)
 _STRANGER_MS = const(30 * 1000)  # talk as it may: a place that proven peers leave free is for the next visitor
@@ -53,10 +51,7 @@ class Listener:
     def opened(self, number, mtu):
         """A peer is there; `mtu` is the ATT MTU of a BLE link, and unused elsewhere."""
         self.closed(number)  # whoever had that number before
-        if self._server.kind == "ble":
-            layer = GattLayer(True, mtu)
-        else:
-            layer = UdpLayer(self._random)
+        layer = self._layer(mtu)
         self._opened += 1
         self._links[number] = Link(self._server.kind, number, self._opened, layer, self._clock.monotonic_ms())
         if len(self._links) >= self._server.max_links:
@@ -136,6 +131,16 @@ class Listener:
             if due_ms is not None:
                 times.append(due_ms)
         return min(times) if times else None
+
+    def _layer(self, mtu):
+        """A message layer for a new link. Each of the two is loaded when a link first needs it."""
+        if self._server.kind == "ble":
+            from admit_protocol.gatt import GattLayer
+
+            return GattLayer(True, mtu)
+        from admit_protocol.coap_udp import UdpLayer
+
+        return UdpLayer(self._random)
 
     def _make_room(self, newest):
         """The last place is taken: the oldest link without a proven peer goes, so that the next visitor gets in."""

@@ -18,6 +18,10 @@ class Profile:
         credential = edhoc.cwt_credential(identity.credential.data)
         return identity.key, credential.id_cred, credential
 
+    def credential(self, subject):
+        """CRED_I of a peer: its grant."""
+        return edhoc.cwt_credential(subject.data)
+
     def contexts(self, suite, identity):
         """Preshared OSCORE contexts as (context, subject): none."""
         return ()

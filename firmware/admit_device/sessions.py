@@ -55,6 +55,7 @@ class Sessions:
         self._clock = clock
         self._methods = profile.methods
         self._own = profile.own(identity)
+        self._credential = profile.credential
         self._access = access
         self._preparation = preparation
         self._journal = journal
@@ -158,7 +159,7 @@ class Sessions:
         responder = handshake.responder
         id_cred_i, ead_3 = responder.parse_message_3(message_3)
         subject, is_new = self._subject(id_cred_i)
-        responder.verify_message_3(_credential(subject.data))
+        responder.verify_message_3(self._credential(subject))
         if is_new:
             self._access.remember(subject)
         self._preparation.remember(subject.key)
@@ -198,8 +199,3 @@ class Sessions:
 
 def _heard_ms(session):
     return session.heard_ms
-
-
-def _credential(data):
-    """The EDHOC credential in a CWT (tag 18) or in a CCS (a map)."""
-    return edhoc.cwt_credential(data) if data[0] == 0xD2 else edhoc.ccs(data)

@@ -12,7 +12,7 @@ import json
 
 from admit_device.access import Access
 from admit_device.profile import Profile
-from admit_protocol import edhoc, oscore
+from admit_protocol import ccs, edhoc, oscore
 from admit_protocol.errors import UnknownCredential
 
 
@@ -44,7 +44,7 @@ class StrangerProfile(Profile):
         self.methods = tuple(described.get("methods", ())) or Profile.methods
         peers = {}
         for number, peer in enumerate(described.get("peers", ())):
-            credential = edhoc.ccs(bytes.fromhex(peer["ccs"]))
+            credential = ccs.credential(bytes.fromhex(peer["ccs"]))
             subject = Stranger("peer%d" % number, credential.data, credential.public, peer["rules"])
             peers[credential.data] = peers[credential.id_cred.get(edhoc.KID)] = subject
         self._peers = peers
@@ -57,8 +57,12 @@ class StrangerProfile(Profile):
         """The device's own test credential, if the file has one."""
         if "key" not in self._described:
             return Profile.own(self, identity)
-        credential = edhoc.ccs(bytes.fromhex(self._described["credential"]))
+        credential = ccs.credential(bytes.fromhex(self._described["credential"]))
         return identity.private_key(bytes.fromhex(self._described["key"])), credential.id_cred, credential
+
+    def credential(self, subject):
+        """CRED_I of a peer: its raw key, if it is a stranger."""
+        return ccs.credential(subject.data) if isinstance(subject, Stranger) else Profile.credential(self, subject)
 
     def contexts(self, suite, identity):
         """The preshared contexts of the file. Their sequence numbers start anew: each test has fresh secrets."""

@@ -5,7 +5,7 @@ the caller, or not. Rules: a server is believed no further than `limit` bytes an
 Must not know: how a part travels. Tokens are the caller's; each part bears that of the request.
 """
 
-from . import coap
+from . import coap, coap_numbers
 from .block import encode, parse, size_szx
 from .const import const
 from .errors import Conflict, LocalError, Malformed, TooLarge
@@ -72,7 +72,7 @@ class Transfer:
         self._sent = min(start + size, len(payload))
         part.payload = payload[start : self._sent]
         part.set_option(coap.BLOCK1, encode(start // size, self._sent < len(payload), self._szx))
-        part.set_option(coap.REQUEST_TAG, self._request_tag())
+        part.set_option(coap_numbers.REQUEST_TAG, self._request_tag())
         if start == 0:
             part.set_option(coap.SIZE1, len(payload))
         return part
@@ -98,7 +98,7 @@ class Transfer:
     def _smaller_asked(self, response):
         """4.13 with a smaller block size: begin again with that. RFC 7959 section 2.9.3."""
         hint = response.option(coap.BLOCK1)
-        if response.code != coap.REQUEST_ENTITY_TOO_LARGE or hint is None or parse(hint)[2] >= self._szx:
+        if response.code != coap_numbers.REQUEST_ENTITY_TOO_LARGE or hint is None or parse(hint)[2] >= self._szx:
             return False
         self._szx = parse(hint)[2]
         self._fits = False
@@ -106,7 +106,7 @@ class Transfer:
 
     def _lost(self, response):
         """4.08 to a part of the upload: the server has lost what came before. RFC 7959 section 2.9.2."""
-        if response.code != coap.REQUEST_ENTITY_INCOMPLETE or self._next.option(coap.BLOCK1) is None:
+        if response.code != coap_numbers.REQUEST_ENTITY_INCOMPLETE or self._next.option(coap.BLOCK1) is None:
             return False
         self._restarts -= 1
         self._tag = None
@@ -135,7 +135,7 @@ class Transfer:
         part.set_option(coap.OBSERVE, None)
         part.set_option(coap.BLOCK2, encode(number, False, szx))
         if self._tag is not None:
-            part.set_option(coap.REQUEST_TAG, self._tag)
+            part.set_option(coap_numbers.REQUEST_TAG, self._tag)
         return part
 
     def _begin_again(self):

@@ -6,28 +6,17 @@ because a loop over bytes is slow on MicroPython.
 Must not know: where keys and nonces come from, and that a nonce is never used twice.
 """
 
+from .const import const
 from .errors import LocalError, Unverified
 from .kdf import constant_time_equal
 
 try:
     from cryptolib import aes
-
-    def _ecb(key, data):
-        return aes(key, 1).encrypt(data)
-
-    def _cbc(key, data):
-        return aes(key, 2, bytes(16)).encrypt(data)
-
 except ImportError:
-    from cryptography.hazmat.primitives.ciphers import Cipher
-    from cryptography.hazmat.primitives.ciphers.algorithms import AES
-    from cryptography.hazmat.primitives.ciphers.modes import CBC, ECB
+    from .ccm_cpython import aes
 
-    def _ecb(key, data):
-        return Cipher(AES(key), ECB()).encryptor().update(data)
-
-    def _cbc(key, data):
-        return Cipher(AES(key), CBC(bytes(16))).encryptor().update(data)
+_ECB = const(1)  # cryptolib's numbers
+_CBC = const(2)
 
 
 def encrypt(key, nonce, plaintext, aad, tag_length=8):
@@ -64,7 +53,7 @@ def _cbc_mac(key, nonce, plaintext, aad, tag_length):
     blocks = bytes((flags,)) + nonce + len(plaintext).to_bytes(2, "big")
     if aad:
         blocks += _padded(len(aad).to_bytes(2, "big") + aad)
-    return _cbc(key, blocks + _padded(plaintext))[-16:][:tag_length]
+    return aes(key, _CBC, bytes(16)).encrypt(blocks + _padded(plaintext))[-16:][:tag_length]
 
 
 def _padded(data):
@@ -75,11 +64,11 @@ def _counter_mode(key, nonce, data):
     """`data` under the key stream of counters 1, 2, and so on. RFC 3610 section 2.3."""
     prefix = b"\x01" + nonce
     counters = b"".join([prefix + i.to_bytes(2, "big") for i in range(1, (len(data) + 15) // 16 + 1)])
-    return _xor(data, _ecb(key, counters)[: len(data)]) if data else b""
+    return _xor(data, aes(key, _ECB).encrypt(counters)[: len(data)]) if data else b""
 
 
 def _mask(key, nonce, tag):
-    return _xor(tag, _ecb(key, b"\x01" + nonce + b"\x00\x00")[: len(tag)])
+    return _xor(tag, aes(key, _ECB).encrypt(b"\x01" + nonce + b"\x00\x00")[: len(tag)])
 
 
 def _xor(a, b):

@@ -1,8 +1,8 @@
 """CoAP messages apart from any transport: code, token, options, payload. RFC 7252 sections 3.1, 5.4, 5.10 and 12.
 
-Owns the numbers (codes, options, content formats) and the one encoding of options and payload, which UDP, GATT and
-OSCORE share. Message types, message ids and acknowledgements belong to the message layers (`coap_udp`, `gatt`);
-this file must not know them, nor any resource.
+Owns the numbers that a device names (`coap_numbers` has the others), and the one encoding of options and payload, which
+UDP, GATT and OSCORE share. Message types, message ids and acknowledgements belong to the message layers (`coap_udp`,
+`gatt`); this file must not know them, nor any resource.
 """
 
 from .const import const
@@ -14,32 +14,14 @@ POST = const(0x02)
 PUT = const(0x03)
 DELETE = const(0x04)
 FETCH = const(0x05)
-PATCH = const(0x06)
-IPATCH = const(0x07)
 
 CREATED = const(0x41)
 DELETED = const(0x42)
-VALID = const(0x43)
 CHANGED = const(0x44)
 CONTENT = const(0x45)
 CONTINUE = const(0x5F)
 BAD_REQUEST = const(0x80)
-UNAUTHORIZED = const(0x81)
-BAD_OPTION = const(0x82)
-FORBIDDEN = const(0x83)
-NOT_FOUND = const(0x84)
-METHOD_NOT_ALLOWED = const(0x85)
 NOT_ACCEPTABLE = const(0x86)
-REQUEST_ENTITY_INCOMPLETE = const(0x88)
-CONFLICT = const(0x89)
-PRECONDITION_FAILED = const(0x8C)
-REQUEST_ENTITY_TOO_LARGE = const(0x8D)
-UNSUPPORTED_CONTENT_FORMAT = const(0x8F)
-TOO_MANY_REQUESTS = const(0x9D)
-INTERNAL_SERVER_ERROR = const(0xA0)
-NOT_IMPLEMENTED = const(0xA1)
-SERVICE_UNAVAILABLE = const(0xA3)
-GATEWAY_TIMEOUT = const(0xA4)
 
 IF_MATCH = const(1)
 URI_HOST = const(3)
@@ -47,14 +29,11 @@ ETAG = const(4)
 IF_NONE_MATCH = const(5)
 OBSERVE = const(6)
 URI_PORT = const(7)
-LOCATION_PATH = const(8)
 OSCORE = const(9)
 URI_PATH = const(11)
 CONTENT_FORMAT = const(12)
-MAX_AGE = const(14)
 URI_QUERY = const(15)
 ACCEPT = const(17)
-LOCATION_QUERY = const(20)
 EDHOC = const(21)
 BLOCK2 = const(23)
 BLOCK1 = const(27)
@@ -62,17 +41,10 @@ SIZE2 = const(28)
 PROXY_URI = const(35)
 PROXY_SCHEME = const(39)
 SIZE1 = const(60)
-ECHO = const(252)
-NO_RESPONSE = const(258)
-REQUEST_TAG = const(292)
 
-CONTENT_TEXT = const(0)
 CONTENT_LINK = const(40)
-CONTENT_OCTETS = const(42)
 CONTENT_CBOR = const(60)
-CONTENT_CWT = const(61)
 CONTENT_EDHOC = const(64)
-CONTENT_CID_EDHOC = const(65)
 CONTENT_PROBLEM = const(257)
 
 MAX_TOKEN = const(8)

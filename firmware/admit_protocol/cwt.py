@@ -1,15 +1,15 @@
-"""CBOR Web Tokens, signed: RFC 8392, with `cnf` of RFC 8747; and CCS, raw keys as claims sets: RFC 9528 section 3.5.2.
+"""CBOR Web Tokens, signed: RFC 8392, with `cnf` of RFC 8747.
 
-Owns: the claim numbers, the types of registered claims, and the window in which a token counts.
+Owns: the claim numbers and the types of registered claims.
 Rules: dates are whole seconds since 1970 UTC; a claim of the wrong type is refused, an unknown one ignored.
-Must not know: the time, and who may issue what.
+Must not know: the time (rule.check_life does), and who may issue what.
 """
 
 from collections import namedtuple
 
 from . import cbor, cose
 from .const import const
-from .errors import Malformed, Untrusted
+from .errors import Malformed
 
 ISS = const(1)
 SUB = const(2)
@@ -36,7 +36,7 @@ def issue(key, claims, label):
 def parse(data):
     """The Cwt in `data`, not yet verified. Raises Malformed or Unsupported cbor-…, cose-…; Malformed cwt-claims."""
     sign1 = cose.parse_sign1(data)
-    return Cwt(_parse_claims(sign1.payload), sign1, bytes(data))
+    return Cwt(parse_claims(sign1.payload), sign1, bytes(data))
 
 
 def verify(cwt, public, label, suite):
@@ -44,15 +44,13 @@ def verify(cwt, public, label, suite):
     cose.verify_sign1(cwt.sign1, public, label, suite)
 
 
-def check_window(claims, now):
-    """Returns if `now` (unix seconds) is in nbf <= now < exp, as far as they stand. RFC 8392 sections 3.1.4, 3.1.5.
-
-    Raises Untrusted cwt-not-yet-valid or cwt-expired.
-    """
-    if NBF in claims and now < claims[NBF]:
-        raise Untrusted("cwt-not-yet-valid")
-    if EXP in claims and now >= claims[EXP]:
-        raise Untrusted("cwt-expired")
+def parse_claims(data):
+    """The claims set in `data`, a dict, each registered claim of its type. Raises Malformed cbor-…, cwt-claims."""
+    claims = cbor.expect(cbor.decode(data), dict, "cwt-claims")
+    for name, value in claims.items():
+        if not _holds(name, value):
+            raise Malformed("cwt-claims", "claim " + str(name))
+    return claims
 
 
 def cnf_key(claims):
@@ -66,32 +64,6 @@ def cnf_key(claims):
 def cnf(public, kid=None):
     """The value of `cnf` for a P-256 key. RFC 8747 section 3.2."""
     return {_CNF_COSE_KEY: cose.encode_key(public, kid)}
-
-
-def encode_ccs(subject, public, kid=None):
-    """A CCS for `public` (64 bytes); `subject` text, or None to leave it out. RFC 9528 section 3.5.2."""
-    claims = {CNF: cnf(public, kid)}
-    if subject is not None:
-        claims[SUB] = subject
-    return cbor.encode(claims)
-
-
-def parse_ccs(data):
-    """(public 64 bytes, kid or None, claims) of a CCS. Raises Malformed cbor-…, cwt-claims, cwt-cnf, cose-key.
-
-    A CCS is signed by nobody: its key is trusted only for being known beforehand.
-    """
-    claims = _parse_claims(data)
-    public, kid = cnf_key(claims)
-    return public, kid, claims
-
-
-def _parse_claims(data):
-    claims = cbor.expect(cbor.decode(data), dict, "cwt-claims")
-    for name, value in claims.items():
-        if not _holds(name, value):
-            raise Malformed("cwt-claims", "claim " + str(name))
-    return claims
 
 
 def _holds(name, value):

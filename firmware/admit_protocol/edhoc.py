@@ -2,7 +2,8 @@
 
 Owns: the encodings of messages, identifiers, credentials, EAD and errors, and which of them we speak.
 Rules: one encoding of everything; what does not fit the RFC's CDDL is refused. Names are the RFC's in lower case.
-Must not know: keys, order of messages, transport, who is trusted. Sessions: `edhoc_initiator`, `edhoc_responder`.
+Must not know: keys, order of messages, transport, who is trusted. Sessions: `edhoc_initiator`, `edhoc_responder`;
+what only the side that begins makes or reads is in `edhoc_client`.
 """
 
 from collections import namedtuple
@@ -27,25 +28,17 @@ Credential = namedtuple("Credential", ("data", "public", "id_cred"))
 # Credentials: RFC 9528 section 3.5
 
 
-def ccs(data):
-    """The Credential of a CWT claims set (raw public key): CRED_x is `data` itself. RFC 9528 section 3.5.2.
-
-    Identified by the kid of its COSE_Key, or by value if it has none. Raises Malformed.
-    """
-    public, kid, _ = cwt.parse_ccs(data)
-    return _credential(bytes(data), public, kid)
-
-
 def cwt_credential(data, kid=None):
     """The Credential of a CWT (COSE_Sign1, tag 18, with cnf): CRED_x is the CWT without its tag. Section 3.5.2.
 
     Identified by `kid`, else by the kid of the COSE_Key in cnf, else by value. Verifies no signature. Raises Malformed.
     """
     public, key_kid = cwt.cnf_key(cwt.parse(data).claims)
-    return _credential(bytes(data[1:]), public, key_kid if kid is None else kid)  # tag 18 is one byte
+    return credential_of(bytes(data[1:]), public, key_kid if kid is None else kid)  # tag 18 is one byte
 
 
-def _credential(data, public, kid):
+def credential_of(data, public, kid):
+    """The Credential of CRED_x and its key, identified by `kid`, or by value if that is None."""
     return Credential(data, public, by_value(data) if kid is None else {KID: kid})
 
 
@@ -138,11 +131,13 @@ def decode_ead(items):
 # Suites and errors: RFC 9528 sections 5.2 and 6
 
 
-def _encode_suites(cipher_suites):
+def encode_suites(cipher_suites):
+    """SUITES_I or SUITES_R: a single suite goes as an int."""
     return cipher_suites[0] if len(cipher_suites) == 1 else list(cipher_suites)
 
 
-def _decode_suites(item):
+def decode_suites(item):
+    """The list of suites in a decoded `item`. Raises Malformed edhoc-suites."""
     suites = [item] if type(item) is int else cbor.expect(item, list, "edhoc-suites")
     if suites is item and len(suites) < 2:
         raise Malformed("edhoc-suites")
@@ -159,33 +154,11 @@ def encode_error(code, info):
 def error_message(error, cipher_suites):
     """The error message that tells the peer of `error` (an AdmitError); `cipher_suites` are all that we support."""
     if error.edhoc == 2:
-        return encode_error(2, _encode_suites(cipher_suites))
+        return encode_error(2, encode_suites(cipher_suites))
     return encode_error(3, True) if error.edhoc == 3 else encode_error(1, error.reason)
 
 
-def parse_error(data):
-    """(ERR_CODE, ERR_INFO), SUITES_R as a list; None if `data` is no error message. Nobody vouches for what it says."""
-    try:
-        code, info = cbor.decode_sequence(data)
-        cbor.expect(code, int, "")
-        if code == 2:
-            info = _decode_suites(info)
-        elif code == 1:
-            cbor.expect(info, str, "")
-        elif code == 3 and info is not True:
-            return None
-        return code, info
-    except (Malformed, ValueError):  # ValueError: not two items
-        return None
-
-
 # Messages: RFC 9528 sections 5.2.1 to 5.5.1, A.2.1
-
-
-def encode_message_1(method, cipher_suites, g_x, c_i, ead=()):
-    """METHOD, SUITES_I (the last one is selected), G_X (32 bytes), C_I, ? EAD_1."""
-    fixed = cbor.encode_sequence((method, _encode_suites(cipher_suites), g_x))
-    return fixed + encode_identifier(c_i) + encode_ead(ead)
 
 
 def parse_message_1(data):
@@ -194,19 +167,11 @@ def parse_message_1(data):
     if len(items) < 4:
         raise Malformed("edhoc-message-1")
     method = cbor.expect(items[0], int, "edhoc-method")
-    suites_i = _decode_suites(items[1])
+    suites_i = decode_suites(items[1])
     g_x = cbor.expect(items[2], bytes, "edhoc-g-x")
     if len(g_x) != 32:
         raise Malformed("edhoc-g-x")
     return method, suites_i, g_x, connection_id(items[3]), decode_ead(items[4:])
-
-
-def parse_message_2(data):
-    """(g_y, ciphertext_2). Raises Malformed edhoc-message-2."""
-    joined = parse_bytes(data, "edhoc-message-2")
-    if len(joined) <= 32:
-        raise Malformed("edhoc-message-2")
-    return joined[:32], joined[32:]
 
 
 def parse_plaintext(plaintext, proof_length):
@@ -226,11 +191,6 @@ def parse_bytes(data, reason):
     if len(items) != 1:
         raise Malformed(reason)
     return cbor.expect(items[0], bytes, reason)
-
-
-def encode_prefixed(c_x, message):
-    """How a CoAP request carries `message`: behind the receiver's id, or behind true if it is message_1 (c_x None)."""
-    return (b"\xf5" if c_x is None else encode_identifier(c_x)) + message
 
 
 def split_prefixed(data):

@@ -5,7 +5,7 @@ Rules: `message_3`, which names us, can be made only after `message_2` has verif
 caller chose: between `parse_message_2` and `verify_message_2` the caller decides whether it knows this Responder.
 """
 
-from . import cbor, edhoc, edhoc_session, kdf
+from . import cbor, edhoc, edhoc_client, edhoc_session, kdf
 from .const import const
 from .errors import LocalError, Malformed, WrongSuite
 
@@ -56,7 +56,7 @@ class Initiator(edhoc_session.Session):
     def _message_1(self, ead):
         if self._ephemeral is None:
             self._ephemeral = self._suite.generate()
-        message = edhoc.encode_message_1(self.method, self._suites_i, self._ephemeral.public[:32], self.c_i, ead)
+        message = edhoc_client.encode_message_1(self.method, self._suites_i, self._ephemeral.public[:32], self.c_i, ead)
         self._h_message_1 = kdf.sha256(message)
         return message
 
@@ -67,7 +67,7 @@ class Initiator(edhoc_session.Session):
     def _parse_message_2(self, data):
         if self.cipher_suite not in edhoc.SUITES:
             raise LocalError("edhoc-suite", "offered only to be refused")
-        g_y, ciphertext_2 = edhoc.parse_message_2(data)
+        g_y, ciphertext_2 = edhoc_client.parse_message_2(data)
         th_2 = edhoc_session.transcript_2(g_y, self._h_message_1)
         prk_2e = kdf.hkdf_extract(th_2, self._ephemeral.shared_secret(g_y))
         plaintext_2 = edhoc_session.crypt_2(prk_2e, th_2, ciphertext_2)

@@ -4,7 +4,7 @@ Owns: sequence numbers that are spent before they are used, and the proof that a
 admit itself derives a new secret at each visit; this is for strangers that do not.
 """
 
-from . import coap
+from . import coap, coap_numbers
 from .const import const
 from .errors import LocalError, Replayed
 from .kdf import constant_time_equal
@@ -54,12 +54,12 @@ class PresharedContext(ClientContext):
 
     def _check_echo(self, inner, ref):
         """Accept the first request that proves to be younger than our start; challenge any other."""
-        if constant_time_equal(inner.option(coap.ECHO) or b"", self._echo):
+        if constant_time_equal(inner.option(coap_numbers.ECHO) or b"", self._echo):
             # The first of a new life: nothing up to it is ever new again.
             self._window = ReplayWindow(int.from_bytes(ref.partial_iv, "big"), (1 << WINDOW) - 1)
             self._echo = None
             return
-        challenge = coap.response(coap.UNAUTHORIZED, options=((coap.ECHO, self._echo),))
+        challenge = coap.response(coap_numbers.UNAUTHORIZED, options=((coap_numbers.ECHO, self._echo),))
         challenge.token = inner.token
         error = Replayed("oscore-echo", "send it again with the Echo option of the answer")
         error.response = self.protect_response(challenge, ref, observe=True)

@@ -10,9 +10,8 @@ Public keys are x || y, 64 bytes; signatures r || s, 64 bytes; secrets 32 bytes;
 
 from .errors import EntropyError, LocalError, Malformed
 from .kdf import hmac_sha256, sha256
-from .p256_curve import N, counts, invert, multiply, multiply_base, parse_point, random_nonzero, sum_has_x
-
-__all__ = ("PrivateKey", "check_public", "counts", "decompress", "generate", "new_secret", "verify")
+from .p256_curve import N, invert, multiply, multiply_base, parse_point, random_nonzero, sum_has_x
+from .p256_curve import counts as counts  # for whoever measures
 
 
 class PrivateKey:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from admit.connection import Connection, block_wise
 from admit.suite import HostSuite
-from admit_protocol import cbor, coap, credential, edhoc, grant, oscore_client, problem
+from admit_protocol import cbor, coap, coap_numbers, credential, edhoc, edhoc_client, grant, oscore_client, problem
 from admit_protocol.anchor import Anchor
 from admit_protocol.edhoc_initiator import Initiator
 from admit_protocol.errors import (
@@ -103,8 +103,8 @@ class Session:
     async def start(self) -> None:
         """message_1 and message_2: afterwards the device has proven itself, and nothing of the user has left."""
         initiator = self._initiator()
-        message_1 = edhoc.encode_prefixed(None, initiator.message_1())
-        response = await self.connection.request(_edhoc_request(message_1, coap.CONTENT_CID_EDHOC))
+        message_1 = edhoc_client.encode_prefixed(None, initiator.message_1())
+        response = await self.connection.request(_edhoc_request(message_1, coap_numbers.CONTENT_CID_EDHOC))
         _raise_edhoc_error(response)
         _, id_cred_r, _ = initiator.parse_message_2(checked(response).payload)
         if id_cred_r != self._device.id_cred:
@@ -160,7 +160,7 @@ class Session:
         response = await self.connection.exchange(outer)
         if self._message_3 is not None:
             _raise_edhoc_error(response)
-        if response.option(coap.OSCORE) is None and response.code == coap.UNAUTHORIZED:
+        if response.option(coap.OSCORE) is None and response.code == coap_numbers.UNAUTHORIZED:
             raise TimedOut("session-lost")  # RFC 8613 section 8.2: no security context
         if response.option(coap.OSCORE) is None:
             raise Refused("device-refused", coap.code_text(response.code), response.code)
@@ -174,8 +174,8 @@ class Session:
     async def _send_message_3(self) -> None:
         if self._message_3 is None:
             return
-        body = edhoc.encode_prefixed(self._context.sender_id, self._message_3)
-        response = await self.connection.request(_edhoc_request(body, coap.CONTENT_CID_EDHOC))
+        body = edhoc_client.encode_prefixed(self._context.sender_id, self._message_3)
+        response = await self.connection.request(_edhoc_request(body, coap_numbers.CONTENT_CID_EDHOC))
         _raise_edhoc_error(response)
         checked(response)
         self._message_3 = None
@@ -196,7 +196,7 @@ def _raise_edhoc_error(response: coap.Message) -> None:
     """Raise what an EDHOC error message says. It is not authenticated: it may stop us, never persuade us."""
     if response.code < 0x80 or response.uint(coap.CONTENT_FORMAT) != coap.CONTENT_EDHOC:
         return
-    error = edhoc.parse_error(response.payload)
+    error = edhoc_client.parse_error(response.payload)
     if error and error[0] == 3:
         raise UnknownCredential("edhoc-unknown-credential", "the device does not know this grant")
     said = _printable(str(error[1])) if error else ""
@@ -205,7 +205,7 @@ def _raise_edhoc_error(response: coap.Message) -> None:
     raise Refused("handshake-refused", said, response.code)
 
 
-_BY_STATUS = {coap.NOT_FOUND: NotFound, coap.CONFLICT: Conflict, coap.SERVICE_UNAVAILABLE: Busy}
+_BY_STATUS = {coap_numbers.NOT_FOUND: NotFound, coap_numbers.CONFLICT: Conflict, coap_numbers.SERVICE_UNAVAILABLE: Busy}
 
 
 def checked(response: coap.Message) -> coap.Message:
@@ -221,7 +221,7 @@ def checked(response: coap.Message) -> coap.Message:
 def _refusal(code: int, details: dict) -> AdmitError:
     reason = _printable(details.get(problem.TITLE, "device-refused"))
     detail = _printable(details.get(problem.DETAIL, "")) or coap.code_text(code)
-    if code == coap.FORBIDDEN:
+    if code == coap_numbers.FORBIDDEN:
         return Denied(reason, detail, details.get(problem.RULE))
     if code in _BY_STATUS:
         return _BY_STATUS[code](reason, detail)

@@ -15,15 +15,12 @@ from admit_cli.words import journal_fields
 from admit_protocol.errors import AdmitError
 
 
-@command()
+@command("admit provision /dev/ttyUSB0 --name kiosk-1")
 @click.argument("port")
 @click.option("--name", "device_id", required=True, help="What the device shall be called: kiosk-1.")
 @as_user
 def provision(call: Call, port, device_id, user):
     """Take the board at PORT into the site, under a name: key, credential, trust anchor, proof.
-
-    \b
-    admit provision /dev/ttyUSB0 --name kiosk-1
 
     PORT is a serial port or anything that pyserial opens. The device makes its own key and keeps it. If the cable falls
     out, the same command goes on where it was.
@@ -49,17 +46,13 @@ def provision(call: Call, port, device_id, user):
     call.out.fields("device", fields | {"proven": True, **health}, ["state", "fingerprint", "version"])
 
 
-@command()
+@command("admit journal kiosk-1")
 @click.argument("device")
 @click.option("--stored", is_flag=True, help="Do not go to the device: show what was collected before.")
 @as_user
 @via
 def journal(call: Call, device, stored, user, link_via):
-    """Collect the journal of DEVICE, verify all of it, and show it.
-
-    \b
-    admit journal kiosk-1
-    """
+    """Collect the journal of DEVICE, verify all of it, and show it."""
     registry = call.site.registry
     registry.device(device)
     if not stored:
@@ -85,15 +78,12 @@ def _collect(call: Call, device: str, user: str | None, link: str | None) -> Non
         warn(f"{device} had dropped records {told.gap[0]} to {told.gap[1]} before anybody collected them")
 
 
-@command()
+@command("admit deliver kiosk-1")
 @click.argument("devices", nargs=-1)
 @as_user
 @via
 def deliver(call: Call, devices, user, link_via):
     """Carry to DEVICES (default: all) what they have not heard of yet: revocations.
-
-    \b
-    admit deliver kiosk-1
 
     If one cannot be reached, the others are; the exit code is then that of its error.
     """

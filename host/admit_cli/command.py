@@ -59,8 +59,8 @@ class Call:
 class Command(click.RichCommand):
     """A command of the table: its function is called with a Call and its parameters."""
 
-    def __init__(self, *args, prints_data: bool = True, **more):
-        super().__init__(*args, context_settings=_CONTEXT, **more)
+    def __init__(self, *args, example: str, prints_data: bool = True, **more):
+        super().__init__(*args, context_settings=_CONTEXT, epilog=f"Example: {example}", **more)
         if prints_data:
             self.params.append(click.Option(["--json", "as_json"], is_flag=True, help="Print data as JSON."))
         self.params += [
@@ -134,9 +134,9 @@ class CommandLine(Branch):
             sys.exit(report(error))
 
 
-def command(**more):
-    """Decorate the function of a command; `prints_data=False` leaves out --json."""
-    return click.command(cls=Command, **more)
+def command(example: str, **more):
+    """Decorate the function of a command; `example` ends its help, `prints_data=False` leaves out --json."""
+    return click.command(cls=Command, example=example, **more)
 
 
 def _version(ctx, _parameter, wanted):

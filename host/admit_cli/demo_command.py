@@ -26,14 +26,10 @@ _KIOSK = "kiosk-1"
 _PLAIN = {"NO_COLOR": "1", "COLUMNS": "110"}
 
 
-@command(prints_data=False)
+@command("admit demo --keep", prints_data=False)
 @click.option("--keep", is_flag=True, help="Leave the kiosk running, to try the same commands yourself.")
 def demo(call: Call, keep):
-    """Watch a site, a virtual kiosk and its visitors at work: who gets in, who does not, and what the journal says.
-
-    \b
-    admit demo --keep
-    """
+    """Watch a site, a virtual kiosk and its visitors at work: who gets in, who does not, and what the journal says."""
     with tempfile.TemporaryDirectory(prefix="admit-demo-") as folder:
         run(_Demo(Path(folder)).play(keep))
 

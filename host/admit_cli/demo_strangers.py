@@ -21,7 +21,7 @@ from admit.transport.virtual import SharedRadio
 from admit.virtual.air import Air
 from admit.virtual.board import VirtualBoard
 from admit.visit import visit
-from admit_protocol import cbor, coap, gatt
+from admit_protocol import cbor, coap, coap_numbers, gatt
 from admit_protocol.errors import LocalError, Refused
 from admit_provisioning.commission import commission
 
@@ -81,7 +81,7 @@ async def replay(radio: str, opening: coap.Message, board: VirtualBoard) -> str:
     opened = list(board.console).count("door open")
     async with Connection(BleTransport(_KIOSK, radio=SharedRadio(radio))) as connection:
         response = await connection.exchange(opening)
-    if response.code != coap.UNAUTHORIZED or list(board.console).count("door open") != opened:
+    if response.code != coap_numbers.UNAUTHORIZED or list(board.console).count("door open") != opened:
         raise LocalError("demo-failed", "a replayed request was served")
     return f"{coap.code_text(response.code)}, and the door stays closed"
 

@@ -5,13 +5,9 @@ from admit_cli.command import Call, command
 from admit_cli.words import utc
 
 
-@command()
+@command("admit devices --json")
 def devices(call: Call):
-    """List the site's devices, and whether each has heard of the newest revocations.
-
-    \b
-    admit devices --json
-    """
+    """List the site's devices, and whether each has heard of the newest revocations."""
     rows = [
         {
             "id": device.id,

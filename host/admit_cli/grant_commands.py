@@ -22,7 +22,7 @@ _YEAR_S = 365 * 86400
 _SHOWN = ["id", "user", "on", "allows", "from", "until"]
 
 
-@command()
+@command("admit grant alice open --on kiosk-1 --days mon-fri --hours 08:00-18:00")
 @click.argument("user")
 @click.argument("routines", nargs=-1, type=ROUTINE)
 @click.option(
@@ -42,9 +42,6 @@ _SHOWN = ["id", "user", "on", "allows", "from", "until"]
 @click.option("--dry-run", is_flag=True, help="Show what would be granted, and stop.")
 def grant(call: Call, user, routines, allow, devices, days, hours, tz, begin, until, output, dry_run):
     """Let USER invoke ROUTINES, or do what --allow says, on some devices, in some hours.
-
-    \b
-    admit grant alice open --on kiosk-1 --days mon-fri --hours 08:00-18:00
 
     Devices enforce it offline. A grant to a user of this machine is put into their wallet at once; to one who made
     their keys elsewhere you send the file that --output writes, and they take it with admit wallet accept.
@@ -94,7 +91,7 @@ def _warn_of_unknown_devices(call: Call, patterns) -> None:
             warn(f"there is no device named {pattern} yet")
 
 
-@command()
+@command("admit revoke alice")
 @click.argument("user", required=False)
 @click.option(
     "--grant", "ids", multiple=True, metavar="ID", help="Take back this grant only; its first digits will do."
@@ -106,9 +103,6 @@ def _warn_of_unknown_devices(call: Call, patterns) -> None:
 @via
 def revoke(call: Call, user, ids, yes, dry_run, later, carrier, link_via):
     """Take back all grants of USER, or single ones.
-
-    \b
-    admit revoke alice
 
     A grant that was taken back never counts again. Devices learn of it by a bundle, which is carried at once to those
     in reach; the list that this prints says which have heard of it.
@@ -155,16 +149,12 @@ def _to_revoke(call: Call, user: str | None, ids) -> list[GrantRow]:
 _LIVING = ("counts", "not yet")
 
 
-@command()
+@command("admit grants alice --on kiosk-1")
 @click.argument("user", required=False)
 @click.option("--on", "device", metavar="DEVICE", help="Only those that are for this device.")
 @click.option("--all", "everything", is_flag=True, help="Those that were taken back or have ended, too.")
 def grants(call: Call, user, device, everything):
-    """List grants: who may do what, where and until when.
-
-    \b
-    admit grants alice --on kiosk-1
-    """
+    """List grants: who may do what, where and until when."""
     rows = call.site.registry.grants(user)
     if device:
         rows = [row for row in rows if grants_module.is_for(grants_module.parse(row.data), device)]

@@ -12,16 +12,13 @@ from admit_cli.output import say
 from admit_cli.types import ZONE
 
 
-@command()
+@command('admit init --name "Our house" --tz Europe/Berlin')
 @click.option("--name", help="What people call the site. Default: this machine's name.")
 @click.option("--admin", "admin_name", default="admin", show_default=True, help="The name of the first admin.")
 @click.option("--tz", type=ZONE, help="The time zone of hours and dates, like Europe/Berlin. Default: this machine's.")
 @click.option("--keyring", is_flag=True, help="Let the system's keyring remember the passphrase.")
 def init(call: Call, name, admin_name, tz, keyring):
     """Make a site: its authority, its registry, its first admin.
-
-    \b
-    admit init --name "Our house" --tz Europe/Berlin
 
     The authority's key is encrypted with a passphrase, which is asked for, or read from the file that
     ADMIT_PASSPHRASE_FILE names. The first admin may do everything, on every device.

@@ -11,16 +11,13 @@ from admit_protocol import grant
 from admit_protocol.errors import Malformed
 
 
-@command()
+@command("admit user add alice")
 @click.argument("name")
 @click.option(
     "--key", type=click.File("rb"), help="Their public keys, a PEM file; else a wallet is made here. '-': stdin."
 )
 def add(call: Call, name, key):
     """Add somebody who may be granted something.
-
-    \b
-    admit user add alice
 
     Without --key the user is one of this machine: their keys are made here, in a wallet of their own. With --key they
     made them elsewhere, and sent the public ones: the key to log in with, and perhaps the one to sign with.
@@ -34,13 +31,9 @@ def add(call: Call, name, key):
     say(f"{name} may do nothing yet: admit grant {name} ROUTINE --on DEVICE")
 
 
-@command()
+@command("admit user list")
 def list_users(call: Call):
-    """List users, their keys and how many grants of theirs count.
-
-    \b
-    admit user list
-    """
+    """List users, their keys and how many grants of theirs count."""
     registry, revoked = call.site.registry, call.site.registry.revoked()
     rows = []
     for user in registry.users():

@@ -20,7 +20,7 @@ from admit_protocol.errors import Busy, LocalError
 AIR_PORT = 6402
 
 
-@command(prints_data=False)
+@command("admit virtual kiosk-1", prints_data=False)
 @click.argument("name")
 @click.option("--storage", type=click.Path(file_okay=False, path_type=Path), help="The folder that is its flash.")
 @click.option("--routines", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Its routines file.")
@@ -31,9 +31,6 @@ AIR_PORT = 6402
 @click.option("--clock", metavar="DATE", help="What its clock says now, like '2026-11-25 10:00'. Default: the time.")
 def virtual(call: Call, name, storage, routines, air, udp, clock):
     """Run the virtual kiosk NAME until Ctrl-C: the real firmware under MicroPython, with a virtual radio and door.
-
-    \b
-    admit virtual kiosk-1
 
     Kiosks with the same --air hear each other. Its cable is a pseudo-terminal, for admit provision. Each line that it
     prints is something that happens to it.

@@ -25,17 +25,13 @@ _GOODBYE_S = 2
 _IDLE_S = 1
 
 
-@command()
+@command("admit login kiosk-1 --as alice")
 @click.argument("device")
 @as_user
 @via
 @click.option("--for", "seconds", type=click.IntRange(0, 3600), help="Log out after so long. Default: at Enter.")
 def login(call: Call, device, user, link_via, seconds):
-    """Log in at DEVICE: it is your turn there until you press Enter, or say nothing for two minutes.
-
-    \b
-    admit login kiosk-1 --as alice
-    """
+    """Log in at DEVICE: it is your turn there until you press Enter, or say nothing for two minutes."""
     run(_login(call, wallet_of(call, user), device, link_via, seconds))
 
 
@@ -77,16 +73,12 @@ async def _wait(seconds: int | None) -> None:
     loop.remove_reader(sys.stdin)
 
 
-@command()
+@command("admit routines kiosk-1 --as alice")
 @click.argument("device")
 @as_user
 @via
 def routines(call: Call, device, user, link_via):
-    """List the routines that you may invoke at DEVICE now, with their parameters.
-
-    \b
-    admit routines kiosk-1 --as alice
-    """
+    """List the routines that you may invoke at DEVICE now, with their parameters."""
     signatures = run(_routines(wallet_of(call, user), device, link_via))
     rows = [{"name": name, "parameters": _parameters(each), **each} for name, each in signatures.items()]
     call.out.rows(
@@ -112,7 +104,7 @@ def _values(schema: dict) -> str:
     return "yes|no" if schema.get("type") == "boolean" else "TEXT"
 
 
-@command()
+@command("admit invoke kiosk-1 open seconds=5 --as alice")
 @click.argument("device")
 @click.argument("routine")
 @click.argument("arguments", nargs=-1, type=ARGUMENT)
@@ -120,9 +112,6 @@ def _values(schema: dict) -> str:
 @via
 def invoke(call: Call, device, routine, arguments, user, link_via):
     """Invoke ROUTINE at DEVICE, with ARGUMENTS like seconds=5.
-
-    \b
-    admit invoke kiosk-1 open seconds=5 --as alice
 
     It happens once or not at all, even if the link drops and this command has to ask again.
     """

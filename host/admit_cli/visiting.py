@@ -11,6 +11,7 @@ import rich_click as click
 
 from admit import forms
 from admit.client import Session
+from admit.site import user_config
 from admit.transport import open_transport
 from admit.visit import visit
 from admit.wallet import Wallet
@@ -18,7 +19,7 @@ from admit_cli.command import Call
 from admit_cli.output import progress, say
 from admit_cli.words import rule_at
 from admit_protocol import grant
-from admit_protocol.errors import Denied
+from admit_protocol.errors import Denied, NotFound
 
 as_user = click.option(
     "--as", "user", metavar="USER", help="Whose wallet. Default: ADMIT_WALLET, ADMIT_USER, the admin."
@@ -38,17 +39,25 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
 
 
 def wallet_of(call: Call, user: str | None) -> Wallet:
-    """The wallet that is meant: the folder ADMIT_WALLET if no user is named, else one of the site's."""
-    folder = os.environ.get("ADMIT_WALLET")
-    if folder and not user:
+    """The wallet that is meant: a named user's; else the folder ADMIT_WALLET; else that of the site's user.
+
+    Who has no site may name a wallet in their config.
+    """
+    if not user and (folder := os.environ.get("ADMIT_WALLET")):
         return Wallet(Path(folder))
-    return call.site.wallet(user or call.site.setting("user") or "admin")
+    try:
+        site = call.site
+    except NotFound:
+        if user or not (folder := user_config().get("wallet")):
+            raise
+        return Wallet(Path(folder).expanduser())
+    return site.wallet(user or site.setting("user") or "admin")
 
 
 @asynccontextmanager
 async def go(wallet: Wallet, device_id: str, link: str | None) -> AsyncIterator[Session]:
     """A visit of `wallet` to a device: its session. A denial is told with the rule that made it."""
-    name = link or os.environ.get("ADMIT_VIA") or f"ble:{device_id}"
+    name = link or os.environ.get("ADMIT_VIA") or user_config().get("via") or f"ble:{device_id}"
     async with visit(open_transport(name, retry=_tell_retry), wallet, device_id, progress) as session:
         try:
             yield session

@@ -17,14 +17,10 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@command()
+@command("admit wallet new ~/.admit/wallet")
 @click.argument("folder", type=_FOLDER)
 def new(call: Call, folder):
-    """Make your keys, in a new wallet in FOLDER. They stay there; only public.pem travels.
-
-    \b
-    admit wallet new ~/.admit/wallet
-    """
+    """Make your keys, in a new wallet in FOLDER. They stay there; only public.pem travels."""
     made = wallet.create(folder)
     public = folder / "public.pem"
     fields = {"wallet": str(folder), "public": str(public), "fingerprint": keyfiles.fingerprint(made.publics[0])}
@@ -32,14 +28,11 @@ def new(call: Call, folder):
     say(f"Send {public} to an admin: admit user add NAME --key public.pem, then admit grant NAME … --output FILE")
 
 
-@command()
+@command("admit wallet accept ~/.admit/wallet bob.admit")
 @click.argument("folder", type=_FOLDER)
 @click.argument("file", type=_FILE)
 def accept(call: Call, folder, file):
     """Take the invitation FILE, which admit grant --output wrote, into the wallet in FOLDER.
-
-    \b
-    admit wallet accept ~/.admit/wallet bob.admit
 
     The first one says which site the wallet trusts: take it from somebody whom you believe, or compare the site's id.
     """

@@ -10,7 +10,7 @@ from admit_cli.words import utc
 from admit_protocol import grant
 
 
-@command()
+@command("admit why alice open seconds=20 --on kiosk-1 --at '2026-12-24 23:10'")
 @click.argument("user")
 @click.argument("what", type=REQUEST)
 @click.argument("arguments", nargs=-1, type=ARGUMENT)
@@ -18,9 +18,6 @@ from admit_protocol import grant
 @click.option("--at", metavar="DATE", help="When, like '2026-12-24 23:10'. Default: now.")
 def why(call: Call, user, what, arguments, device_id, at):
     """Would USER be allowed to do WHAT, and by which grant and rule? Or why not?
-
-    \b
-    admit why alice open seconds=20 --on kiosk-1 --at '2026-12-24 23:10'
 
     WHAT is a routine, or a path and a method like health:GET. The answer is computed by the code that runs on the
     device; it is about a device that has heard of every revocation, and knows the time.

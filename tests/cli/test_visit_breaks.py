@@ -13,6 +13,7 @@ def test_a_power_cut_under_an_invocation_and_the_same_command_still_does_it_once
         assert told.stdout == "outcome  done\nresult   1\n"
         assert "asking again for the same invocation" in told.stderr
         kiosk.expect("door open")
+        kiosk.expect("door closed")
         assert kiosk.count("door open") == before + 1
 
 

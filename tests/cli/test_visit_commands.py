@@ -39,6 +39,14 @@ def test_an_invocation_happens_and_its_outcome_is_told(kiosk):
     assert kiosk.data("invoke kiosk-1 parcel seconds=0 --as bob")["result"] == "01ff"
 
 
+def test_who_may_invoke_nothing_may_come_all_the_same(kiosk):
+    kiosk.grant("ida", [("/health", 1, {})])
+    none = kiosk.admit("routines kiosk-1 --as ida")
+    assert (none.stdout, none.stderr) == ("", "There is nothing that you may do at kiosk-1.\n")
+    assert kiosk.data("routines kiosk-1 --as ida") == []
+    assert kiosk.admit("login kiosk-1 --as ida --for 0").stdout == ""
+
+
 def test_over_the_radio_too(kiosk):
     assert kiosk.data("invoke kiosk-1 open seconds=1 --as alice", ADMIT_VIA=None)["outcome"] == "done"
     assert kiosk.data("invoke kiosk-1 open seconds=1 --as alice --via ble:kiosk-1")["outcome"] == "done"

@@ -1,6 +1,7 @@
 """A user on a machine of their own: keys made there, an invitation from the admin, and visits with nothing else."""
 
 import json
+import shutil
 
 import pytest
 
@@ -46,6 +47,16 @@ def test_a_visit_with_nothing_but_a_wallet(kiosk, bob, file):
     assert not (bob.folder / "home").exists()
     kiosk.admit("revoke bobby --yes")
     assert "(grant-revoked)" in bob.admit("invoke kiosk-1 open", code=4).stderr
+
+
+def test_wallet_and_way_may_stand_in_the_users_config(kiosk, bob, file):
+    config = bob.folder / "home/.config/admit/config.toml"
+    config.parent.mkdir(parents=True)
+    bob.admit("wallet accept wallet bobby.admit")
+    config.write_text(f'wallet = "{bob.folder}/wallet"\nvia = "{bob.settings["ADMIT_VIA"]}"\n')
+    said = bob.admit("invoke kiosk-1 light", ADMIT_WALLET=None, ADMIT_VIA=None, code=4).stderr
+    assert "(rule-none)" in said or "(grant-revoked)" in said
+    shutil.rmtree(bob.folder / "home")
 
 
 def test_the_same_invitation_again_is_as_good_as_once(bob, file):

@@ -1,7 +1,7 @@
 """Which grants a device knows, what was taken back, and who therefore may do what."""
 
 from admit_device.access import MAX_GRANTS, Access
-from admit_protocol import coap, edhoc, grant, issuing
+from admit_protocol import coap, coap_numbers, edhoc_client, grant, issuing
 from admit_protocol.aif import GET, POST
 from admit_protocol.errors import Malformed, Replayed, StorageError, Untrusted, Unverified
 from folders import Folder
@@ -136,7 +136,7 @@ def test_a_damaged_grant_counts_as_unknown_until_its_holder_brings_it_again():
     (name,) = [each for each in rig.storage.names() if each.startswith("grant-")]
     rig.storage.damaged.append(name)
     refused = Visitor(rig, by_value=False).ask(coap.GET, "/r")
-    assert edhoc.parse_error(refused.payload) == (3, True)
+    assert edhoc_client.parse_error(refused.payload) == (3, True)
     assert Visitor(rig).ask(coap.GET, "/r").code == coap.CONTENT
     assert Visitor(rig, by_value=False).ask(coap.GET, "/r").code == coap.CONTENT
 
@@ -145,7 +145,7 @@ def test_a_grant_that_cannot_be_kept_lets_nobody_in():
     rig = new_kiosk()
     rig.storage.full = True
     refused = Visitor(rig).ask(coap.GET, "/r")
-    assert edhoc.parse_error(refused.payload) == (1, "storage-full")
+    assert edhoc_client.parse_error(refused.payload) == (1, "storage-full")
     rig.storage.full = False
     assert Visitor(rig).ask(coap.GET, "/r").code == coap.CONTENT
 
@@ -227,9 +227,9 @@ def test_one_key_may_hold_several_grants_and_each_stands_for_itself():
     rig = new_kiosk()
     narrow, wide = Visitor(rig, "alice", OPEN), Visitor(rig, "alice")
     assert isinstance(narrow, Phone)
-    assert narrow.ask(coap.GET, "/health").code == coap.FORBIDDEN
+    assert narrow.ask(coap.GET, "/health").code == coap_numbers.FORBIDDEN
     assert wide.ask(coap.GET, "/health").code == coap.CONTENT
     assert wide.ask(coap.POST, "/bundle", revocation(1, [id_of(grant_of("alice"))])).code == coap.CHANGED
-    assert wide.ask(coap.GET, "/r").code == coap.FORBIDDEN
+    assert wide.ask(coap.GET, "/r").code == coap_numbers.FORBIDDEN
     assert narrow.ask(coap.GET, "/r").code == coap.CONTENT
     assert grant.parse(grant_of("alice")).key == grant.parse(grant_of("alice", OPEN)).key

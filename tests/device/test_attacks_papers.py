@@ -1,6 +1,6 @@
 """Attacks with papers, keys and identifiers: the wrong kind, another's, altered, or one's own used twice."""
 
-from admit_protocol import cbor, coap, cose, edhoc, grant, issuing, journal_reader
+from admit_protocol import cbor, coap, coap_numbers, cose, edhoc, edhoc_client, grant, issuing, journal_reader
 from admit_protocol.edhoc_initiator import Initiator
 from admit_protocol.errors import EntropyError
 from attackers import (
@@ -33,7 +33,7 @@ def test_y_is_never_used_twice_whatever_becomes_of_the_handshake():
         rig.prepare()
         prepared = rig.device.preparation._ephemeral.public[:32]
         phone = Phone(rig, ALICE, ALICES, seed=bytes((step,)))
-        off_the_curve = edhoc.encode_message_1(2, [2], b"\xff" * 32, b"\x00")
+        off_the_curve = edhoc_client.encode_message_1(2, [2], b"\xff" * 32, b"\x00")
         if step % 2:
             assert refused(edhoc_post(phone, None, off_the_curve)) == "p256-point"
         g_y = cbor.decode(phone.start().payload)[:32]
@@ -87,10 +87,12 @@ def test_other_methods_and_suites_are_refused_before_anything_is_computed():
     phone = Phone(rig)
     x = ALICE.public[:32]
     for method in (0, 1, 3, 4, -1):
-        assert refused(edhoc_post(phone, None, edhoc.encode_message_1(method, [2], x, b"\x00"))) == "edhoc-method"
+        assert (
+            refused(edhoc_post(phone, None, edhoc_client.encode_message_1(method, [2], x, b"\x00"))) == "edhoc-method"
+        )
     for suites in ([2, 3], [24], [0, 1], [3, 24]):  # a preferred one is supported, or the selected one is not
-        assert refused(edhoc_post(phone, None, edhoc.encode_message_1(2, suites, x, b"\x00"))) == [2, 3]
-    critical = edhoc.encode_message_1(2, [2], x, b"\x00", [(-7, b"")])
+        assert refused(edhoc_post(phone, None, edhoc_client.encode_message_1(2, suites, x, b"\x00"))) == [2, 3]
+    critical = edhoc_client.encode_message_1(2, [2], x, b"\x00", [(-7, b"")])
     assert refused(edhoc_post(phone, None, critical)) == "edhoc-critical-ead"
     assert rig.device.preparation._ephemeral is prepared
 
@@ -231,7 +233,7 @@ def test_a_stranger_cannot_tell_a_resource_from_none_nor_a_grant_from_none():
     for kid in range(24):
         garbled = coap.Message(coap.POST, b"", ((coap.OSCORE, bytes((9, 0, kid))),), bytes(20))
         response = stranger.send(garbled)
-        assert response.payload == b"" and response.code in (coap.UNAUTHORIZED, coap.BAD_REQUEST)
+        assert response.payload == b"" and response.code in (coap_numbers.UNAUTHORIZED, coap.BAD_REQUEST)
     assert [each.who for each in map(journal_reader.parse_record, rig.device.journal.page(0, 4000)[2])][1:] == [
         grant.kid_of(ALICES)
     ] * 2

@@ -6,7 +6,19 @@ What they can do must end with them: nothing worn out, nobody kept away, no reco
 
 import asyncio
 
-from admit_protocol import aif, block, block_client, cbor, coap, credential, edhoc, grant, issuing, journal_reader
+from admit_protocol import (
+    aif,
+    block,
+    block_client,
+    cbor,
+    coap,
+    coap_numbers,
+    credential,
+    edhoc_client,
+    grant,
+    issuing,
+    journal_reader,
+)
 from attackers import dressed, mirrored
 from memory_ports import WEDNESDAY, Dice
 from rig import ALL, Phone
@@ -35,7 +47,7 @@ def refused(phone):
     """Why EDHOC fails for this phone."""
     response = phone.login()
     assert response.uint(coap.CONTENT_FORMAT) == coap.CONTENT_EDHOC
-    return edhoc.parse_error(response.payload)[1]
+    return edhoc_client.parse_error(response.payload)[1]
 
 
 def changes(rig):
@@ -109,7 +121,7 @@ def test_the_journal_can_be_read_whatever_paths_were_asked_for():
     attacker = mallory(rig)
     for number in range(25):
         long = ("r", "%02d" % number + "\u20ac" * 60)
-        assert attacker.request(coap.GET, long).code == coap.FORBIDDEN
+        assert attacker.request(coap.GET, long).code == coap_numbers.FORBIDDEN
         assert attacker.request(coap.GET, ("x" * 200, "y" * 100)).code >= 0x80
     alice, records, start, count = Visitor(rig), [], 0, 1
     while start < count:
@@ -259,7 +271,7 @@ def test_a_link_number_that_comes_again_is_another_peer():
     rig.radio.listener.opened(alice.number, 515)
     assert not rig.device.sessions.busy()
     response = alice.ask(coap.GET, "/r")
-    assert edhoc.parse_error(response.payload) == (1, "edhoc-unexpected")
+    assert edhoc_client.parse_error(response.payload) == (1, "edhoc-unexpected")
 
 
 def test_a_session_that_moves_to_another_link_keeps_it():

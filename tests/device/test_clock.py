@@ -1,7 +1,7 @@
 """The time that a device believes: never earlier than what it has been shown, and unknown rather than wrong."""
 
 from admit_device.clock import Clock
-from admit_protocol import coap
+from admit_protocol import coap, coap_numbers
 from admit_protocol.errors import StorageError
 from memory_ports import WEDNESDAY, HandClock, Memory
 from support import raises
@@ -68,5 +68,5 @@ def test_a_policy_from_the_future_makes_the_time_unknown_and_windows_refuse():
     rig.clock.seconds -= 2 * HOUR  # the battery of the clock fails
     assert alice.ask(coap.POST, "/bundle", revocation(1, [])).code == coap.CHANGED
     denied = alice.invoke("open", b"22222222")
-    assert (denied.code, reason(denied)) == (coap.FORBIDDEN, "rule-time-unknown")
+    assert (denied.code, reason(denied)) == (coap_numbers.FORBIDDEN, "rule-time-unknown")
     assert alice.ask(coap.GET, "/health").code == coap.CONTENT

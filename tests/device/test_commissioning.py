@@ -2,7 +2,7 @@
 
 from admit_device.commissioning import CREDENTIAL, MAX_VALUE, STATE, VERSIONS
 from admit_device.device import VERSION
-from admit_protocol import cbor, coap, cose
+from admit_protocol import cbor, coap, coap_numbers, cose
 from memory_ports import WEDNESDAY
 from rig import Phone, Rig, Site
 from visitors import ROUTINES, SITE, Visitor, new_kiosk, reason
@@ -70,9 +70,9 @@ def test_a_commissioned_device_keeps_its_key_and_its_site():
     rig = new_kiosk()
     cable = Phone(rig, server=rig.cable)
     again = cable.plain(coap.POST, "/identity", cbor.encode({1: HOSTS_BYTES}))
-    assert (again.code, reason(again)) == (coap.CONFLICT, "identity-commissioned")
+    assert (again.code, reason(again)) == (coap_numbers.CONFLICT, "identity-commissioned")
     other = put(cable, papers(rig.public, Site("other", b"other")))
-    assert (other.code, reason(other)) == (coap.CONFLICT, "identity-commissioned")
+    assert (other.code, reason(other)) == (coap_numbers.CONFLICT, "identity-commissioned")
     assert described(cable)[CREDENTIAL] == rig.credential
 
 
@@ -80,9 +80,9 @@ def test_the_radio_commissions_nobody():
     rig, cable = factory()
     radio = Phone(rig)
     refused = radio.plain(coap.POST, "/identity", cbor.encode({1: HOSTS_BYTES}))
-    assert (refused.code, reason(refused)) == (coap.FORBIDDEN, "commissioning-cable-only")
+    assert (refused.code, reason(refused)) == (coap_numbers.FORBIDDEN, "commissioning-cable-only")
     body = papers(make_key(cable))
-    assert put(radio, body).code == coap.FORBIDDEN
+    assert put(radio, body).code == coap_numbers.FORBIDDEN
     assert described(radio)[STATE] == "factory"
 
 
@@ -114,7 +114,7 @@ def test_bodies_that_are_not_what_they_should_be_are_refused_by_name():
 def test_papers_must_fit_each_other_and_the_key():
     rig, cable = factory()
     early = put(cable, papers(SITE.key.public))
-    assert (early.code, reason(early)) == (coap.INTERNAL_SERVER_ERROR, "identity-no-key")
+    assert (early.code, reason(early)) == (coap_numbers.INTERNAL_SERVER_ERROR, "identity-no-key")
     public = make_key(cable)
     other = Site("other", b"other")
     for body, why in (

@@ -3,7 +3,7 @@
 import asyncio
 
 from admit_device.exchange import MAX_BODY, MAX_OBSERVED
-from admit_protocol import cbor, coap, credential, edhoc, journal_reader
+from admit_protocol import cbor, coap, coap_numbers, credential, edhoc_client, journal_reader
 from admit_protocol.errors import LocalError
 from visitors import OPEN, SITE, Visitor, door_in, gate, grant_of, id_of, new_kiosk, reason, revocation
 
@@ -90,7 +90,7 @@ def test_whoever_may_no_longer_read_is_told_why_and_then_no_more():
     assert bob.ask(coap.POST, "/bundle", taken_back).code == coap.CHANGED
     bob.invoke("open")
     (last,) = alice.hear()
-    assert (last.code, reason(last), last.option(coap.OBSERVE)) == (coap.FORBIDDEN, "grant-revoked", None)
+    assert (last.code, reason(last), last.option(coap.OBSERVE)) == (coap_numbers.FORBIDDEN, "grant-revoked", None)
     rig.pass_s(5)
     assert alice.hear() == []
     assert observers(rig) == 0
@@ -175,7 +175,7 @@ def test_a_body_over_the_limit_is_refused_before_it_is_kept():
     alice = Visitor(new_kiosk())
     alice.ask(coap.GET, "/r")
     response = alice.carry(coap.request(coap.POST, "/bundle", bytes(MAX_BODY + 1)))
-    assert (response.code, reason(response)) == (coap.REQUEST_ENTITY_TOO_LARGE, "block-too-large")
+    assert (response.code, reason(response)) == (coap_numbers.REQUEST_ENTITY_TOO_LARGE, "block-too-large")
 
 
 def test_an_answer_that_takes_time_comes_when_it_is_there():
@@ -209,7 +209,7 @@ def test_an_answer_to_a_link_that_is_gone_waits_for_the_next_visit():
         rig.radio.listener.closed(alice.number)
         again = Visitor(rig, server=rig.cable)
         busy = again.invoke("wait")
-        assert (busy.code, reason(busy)) == (coap.SERVICE_UNAVAILABLE, "routine-running")
+        assert (busy.code, reason(busy)) == (coap_numbers.SERVICE_UNAVAILABLE, "routine-running")
         await open_gate()
         assert again.hear() == []
         assert cbor.decode(again.invoke("wait").payload) == {1: 1, 2: "through"}
@@ -230,15 +230,15 @@ def test_a_late_error_is_told_like_an_early_one():
         return alice.hear()
 
     (answer,) = asyncio.run(story())
-    assert (answer.code, reason(answer)) == (coap.INTERNAL_SERVER_ERROR, "storage-full")
+    assert (answer.code, reason(answer)) == (coap_numbers.INTERNAL_SERVER_ERROR, "storage-full")
 
 
 def test_an_unknown_critical_option_is_refused_and_an_elective_one_is_not():
     alice = Visitor(new_kiosk())
     refused = alice.ask(coap.GET, "/r", options=((coap.IF_MATCH, b""),))
-    assert (refused.code, reason(refused)) == (coap.BAD_OPTION, "coap-critical-option")
+    assert (refused.code, reason(refused)) == (coap_numbers.BAD_OPTION, "coap-critical-option")
     assert alice.ask(coap.GET, "/r", options=((2048, b"?"),)).code == coap.CONTENT
-    assert alice.send(coap.request(coap.GET, "/id", options=((2049, b"?"),))).code == coap.BAD_OPTION
+    assert alice.send(coap.request(coap.GET, "/id", options=((2049, b"?"),))).code == coap_numbers.BAD_OPTION
 
 
 def test_reasons_travel_under_encryption_alone():
@@ -263,9 +263,9 @@ def test_reasons_travel_under_encryption_alone():
 
 def test_a_handshake_that_fails_is_answered_in_edhocs_own_words():
     alice = Visitor(new_kiosk())
-    response = alice.plain(coap.POST, "/.well-known/edhoc", edhoc.encode_prefixed(None, b"\x02\x02\x40\x00"))
+    response = alice.plain(coap.POST, "/.well-known/edhoc", edhoc_client.encode_prefixed(None, b"\x02\x02\x40\x00"))
     assert (response.code, response.uint(coap.CONTENT_FORMAT)) == (coap.BAD_REQUEST, coap.CONTENT_EDHOC)
-    assert edhoc.parse_error(response.payload) == (1, "edhoc-g-x")
+    assert edhoc_client.parse_error(response.payload) == (1, "edhoc-g-x")
 
 
 def test_a_response_that_nobody_asked_for_is_not_answered():

@@ -4,7 +4,7 @@ import sys
 
 from admit_device import device, faults
 from admit_device.device import guarded
-from admit_protocol import coap
+from admit_protocol import coap, coap_numbers
 from visitors import Visitor, new_kiosk, reason
 
 
@@ -83,7 +83,7 @@ def test_a_kiosk_whose_storage_is_full_starts_and_names_the_fault():
     alice = Visitor(rig, by_value=False)
     assert alice.ask(coap.GET, "/r").code == coap.CONTENT
     for refused in (alice.ask(coap.POST, "/login"), alice.invoke("open"), alice.ask(coap.GET, "/health")):
-        assert (refused.code, reason(refused)) == (coap.INTERNAL_SERVER_ERROR, "storage-full")
+        assert (refused.code, reason(refused)) == (coap_numbers.INTERNAL_SERVER_ERROR, "storage-full")
     assert rig.outputs.get("door") == "closed"
     rig.storage.full = False
     assert alice.invoke("open").code == coap.CHANGED

@@ -1,7 +1,7 @@
 """Whose turn it is at the kiosk: one person's at a time, and it ends when they leave or say nothing for a while."""
 
 from admit_device.login import Login
-from admit_protocol import cbor, coap, journal_reader
+from admit_protocol import cbor, coap, coap_numbers, journal_reader
 from admit_protocol.errors import Conflict, StorageError
 from memory_ports import HandClock
 from support import raises
@@ -134,7 +134,7 @@ def test_a_session_that_ends_takes_the_turn_along():
     alice.ask(coap.POST, "/login")
     assert alice.ask(coap.DELETE, "/login").code == coap.DELETED
     assert rig.outputs.get("status") == "ready"
-    assert alice.ask(coap.GET, "/r").code == coap.UNAUTHORIZED
+    assert alice.ask(coap.GET, "/r").code == coap_numbers.UNAUTHORIZED
     assert bob.ask(coap.POST, "/login").code == coap.CHANGED
 
 
@@ -143,7 +143,7 @@ def test_who_was_revoked_gets_no_turn():
     alice = Visitor(rig)
     assert alice.ask(coap.POST, "/bundle", revocation(1, [id_of(grant_of("alice"))])).code == coap.CHANGED
     refused = alice.ask(coap.POST, "/login")
-    assert (refused.code, reason(refused)) == (coap.FORBIDDEN, "grant-revoked")
+    assert (refused.code, reason(refused)) == (coap_numbers.FORBIDDEN, "grant-revoked")
     assert rig.outputs.get("status") == "ready"
 
 

@@ -9,7 +9,7 @@ from admit_device.device import guarded
 from admit_device.invocations import DONE, INTERRUPTED, REMEMBERED, Invocations
 from admit_device.journal import Journal
 from admit_device.routines import routine
-from admit_protocol import cbor, coap, cose, credential, edhoc, journal, journal_reader
+from admit_protocol import cbor, coap, coap_numbers, cose, credential, edhoc_client, journal, journal_reader
 from admit_protocol.errors import StorageError
 from memory_ports import WEDNESDAY, Dice, HandClock, Memory, PowerCut
 from rig import Phone, Rig
@@ -116,7 +116,7 @@ class Life(Rig):
             if response.uint(coap.CONTENT_FORMAT) != coap.CONTENT_EDHOC:
                 self.inside[name] = visitor
                 return response
-            if edhoc.parse_error(response.payload) != (3, True):
+            if edhoc_client.parse_error(response.payload) != (3, True):
                 return response
         raise AssertionError("brought, and yet unknown")
 
@@ -129,10 +129,10 @@ def insist(ask):
     """The response to what is asked again for as long as storage refuses: that is told by name each time."""
     for _ in range(3):
         response = ask()
-        if response.code == coap.INTERNAL_SERVER_ERROR:
+        if response.code == coap_numbers.INTERNAL_SERVER_ERROR:
             assert reason(response) == "storage-full"
         elif response.uint(coap.CONTENT_FORMAT) == coap.CONTENT_EDHOC:
-            assert edhoc.parse_error(response.payload) == (1, "storage-full")
+            assert edhoc_client.parse_error(response.payload) == (1, "storage-full")
         else:
             return response
     raise AssertionError("refused three times")
@@ -292,7 +292,7 @@ def test_a_device_whose_storage_refuses_everything_starts_and_says_so():
     assert reason(alice.invoke("second")) == "storage-read-only"
     assert alice.ask(coap.GET, "/r").code == coap.CONTENT
     response = Visitor(life, "bob").ask(coap.GET, "/r")
-    assert edhoc.parse_error(response.payload) == (1, "storage-read-only")
+    assert edhoc_client.parse_error(response.payload) == (1, "storage-read-only")
 
 
 def refuse():

@@ -2,7 +2,7 @@
 
 from admit_device.access import Access
 from admit_device.profile import Profile
-from admit_protocol import coap, credential, cwt, edhoc
+from admit_protocol import ccs, coap, credential, edhoc, edhoc_client
 from admit_protocol.edhoc_initiator import Initiator
 from rig import Phone
 from visitors import OPEN, grant_of, key_of, new_kiosk
@@ -14,7 +14,7 @@ def test_only_method_2_gets_an_answer():
         phone = Phone(rig, key_of("alice"), grant_of("alice", OPEN))
         response = phone.start(method=method)
         assert response.code == coap.BAD_REQUEST
-        assert edhoc.parse_error(response.payload) == (1, "edhoc-method")
+        assert edhoc_client.parse_error(response.payload) == (1, "edhoc-method")
     assert Phone(rig, key_of("alice"), grant_of("alice", OPEN)).start(method=2).code == coap.CHANGED
 
 
@@ -37,11 +37,11 @@ def test_nobody_has_a_session_before_a_handshake():
 def test_a_raw_key_is_no_grant():
     rig = new_kiosk()
     alice = Phone(rig, key_of("alice"), grant_of("alice", OPEN))
-    raw = edhoc.ccs(cwt.encode_ccs("alice", alice.key.public, b"\x2b"))
+    raw = ccs.credential(ccs.encode("alice", alice.key.public, b"\x2b"))
     for id_cred, told in ((edhoc.by_value(raw.data), (1, "cose-tag")), (raw.id_cred, (3, True))):
         initiator = Initiator(alice.suite, 2, [2], alice.key, id_cred, raw, b"\x17")
-        first = alice.plain(coap.POST, "/.well-known/edhoc", edhoc.encode_prefixed(None, initiator.message_1()))
+        first = alice.plain(coap.POST, "/.well-known/edhoc", edhoc_client.encode_prefixed(None, initiator.message_1()))
         initiator.parse_message_2(first.payload)
         initiator.verify_message_2(edhoc.cwt_credential(rig.credential))
-        body = edhoc.encode_prefixed(initiator.c_r, initiator.message_3())
-        assert edhoc.parse_error(alice.plain(coap.POST, "/.well-known/edhoc", body).payload) == told
+        body = edhoc_client.encode_prefixed(initiator.c_r, initiator.message_3())
+        assert edhoc_client.parse_error(alice.plain(coap.POST, "/.well-known/edhoc", body).payload) == told

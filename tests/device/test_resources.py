@@ -1,6 +1,6 @@
 """Who may reach what: every path, with every method, for everybody, as one table; and what of it is written down."""
 
-from admit_protocol import cbor, coap, journal, journal_reader
+from admit_protocol import cbor, coap, coap_numbers, journal, journal_reader
 from rig import Phone, Rig
 from visitors import Visitor, grant_of, id_of, new_kiosk, reason, revocation
 
@@ -142,7 +142,7 @@ def test_decisions_are_written_down_and_what_is_for_anyone_is_not():
             ask(METHODS[method], path, b"")
         assert rig.device.journal.count == before
         answers = [ask(coap.GET, path, b"").code for path in ("/r", "/health", "/bundle")]
-        assert coap.INTERNAL_SERVER_ERROR not in answers
+        assert coap_numbers.INTERNAL_SERVER_ERROR not in answers
         found = [journal_reader.parse_record(each) for each in rig.device.journal.page(before, 4000)[2]]
         told = [(each.what, each.outcome, each.extra.get(journal.REASON)) for each in found]
         assert (
@@ -205,8 +205,8 @@ def test_a_path_that_is_too_long_names_nothing_and_fills_no_journal():
     admin = Visitor(rig, "admin")
     admin.ask(coap.GET, "/r")
     before = rig.device.journal.count
-    assert admin.ask(coap.GET, "/" + "x" * 200).code == coap.NOT_FOUND
-    assert admin.ask(coap.GET, "/x" * 60).code == coap.NOT_FOUND
+    assert admin.ask(coap.GET, "/" + "x" * 200).code == coap_numbers.NOT_FOUND
+    assert admin.ask(coap.GET, "/x" * 60).code == coap_numbers.NOT_FOUND
     assert rig.device.journal.count == before
 
 

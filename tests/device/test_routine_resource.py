@@ -5,7 +5,7 @@ import asyncio
 from admit_device import routine_resource as module
 from admit_device.invocations import FAILED, INTERRUPTED
 from admit_device.routines import Choice, Flag, Integer, Text, output, routine
-from admit_protocol import cbor, coap, journal_reader
+from admit_protocol import cbor, coap, coap_numbers, journal_reader
 from memory_ports import PowerCut
 from rig import ALL, Rig
 from visitors import SITE, Visitor, reason
@@ -124,8 +124,8 @@ def test_what_does_not_fit_the_signature_never_runs_and_leaves_the_id_unused():
 def test_bounds_in_a_rule_hold_for_what_is_sent_and_for_what_is_left_out():
     for most, arguments, code in (
         (3, {"seconds": 3}, coap.CHANGED),
-        (3, {"seconds": 4}, coap.FORBIDDEN),
-        (3, {}, coap.FORBIDDEN),  # the default is 5
+        (3, {"seconds": 4}, coap_numbers.FORBIDDEN),
+        (3, {}, coap_numbers.FORBIDDEN),  # the default is 5
         (5, {}, coap.CHANGED),
     ):
         _, alice = visited([("/r/open", 2, {3: {"seconds": [1, most]}})])
@@ -137,7 +137,7 @@ def test_an_unknown_routine_is_unknown_to_those_who_may_ask():
     _, alice = visited([("/r/nothing", 3, {})])
     for method in (coap.GET, coap.POST):
         refused = alice.ask(method, "/r/nothing", cbor.encode({1: b"12345678"}))
-        assert (refused.code, reason(refused)) == (coap.NOT_FOUND, "routine-unknown")
+        assert (refused.code, reason(refused)) == (coap_numbers.NOT_FOUND, "routine-unknown")
 
 
 def test_one_id_happens_once_for_one_key_and_once_for_another():
@@ -201,7 +201,7 @@ def test_without_storage_nothing_runs():
     alice.ask(coap.GET, "/r")
     rig.storage.full = True
     refused = alice.invoke("open")
-    assert (refused.code, reason(refused)) == (coap.INTERNAL_SERVER_ERROR, "storage-full")
+    assert (refused.code, reason(refused)) == (coap_numbers.INTERNAL_SERVER_ERROR, "storage-full")
     assert runs == []
 
 

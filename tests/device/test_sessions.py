@@ -1,6 +1,6 @@
 """Sessions: who may finish a handshake, which session makes room for another, and what a login costs the device."""
 
-from admit_protocol import cbor, coap, edhoc, oscore_client, p256
+from admit_protocol import cbor, coap, coap_numbers, edhoc_client, oscore_client, p256
 from rig import ALL, Phone
 from visitors import OPEN, Visitor, key_of, new_kiosk
 
@@ -17,15 +17,15 @@ def arrive(rig, name="alice", **how):
 
 def finish(phone, message_3, c_r):
     """Send message_3 apart; the EDHOC error's text, or None if it went well."""
-    response = phone.plain(coap.POST, "/.well-known/edhoc", edhoc.encode_prefixed(c_r, message_3))
+    response = phone.plain(coap.POST, "/.well-known/edhoc", edhoc_client.encode_prefixed(c_r, message_3))
     if response.code == coap.CHANGED:
         return None
     assert (response.code, response.uint(coap.CONTENT_FORMAT)) == (coap.BAD_REQUEST, coap.CONTENT_EDHOC)
-    return edhoc.parse_error(response.payload)[1]
+    return edhoc_client.parse_error(response.payload)[1]
 
 
 def refused(response):
-    assert (response.code, response.payload) == (coap.UNAUTHORIZED, b""), response
+    assert (response.code, response.payload) == (coap_numbers.UNAUTHORIZED, b""), response
     return True
 
 
@@ -55,7 +55,7 @@ def test_the_session_that_was_silent_longest_makes_room():
     assert early[0].ask(coap.GET, "/r").code == coap.CONTENT
     late = arrive(rig, PEOPLE[MAX_SESSIONS], server=rig.cable)
     answers = [each.ask(coap.GET, "/r").code for each in early]
-    assert answers == [coap.CONTENT, coap.UNAUTHORIZED] + [coap.CONTENT] * (MAX_SESSIONS - 2)
+    assert answers == [coap.CONTENT, coap_numbers.UNAUTHORIZED] + [coap.CONTENT] * (MAX_SESSIONS - 2)
     assert late.ask(coap.GET, "/r").code == coap.CONTENT
 
 
@@ -178,7 +178,7 @@ def test_a_combined_request_works_once():
     assert first.code == coap.CHANGED
     rig.pass_s(5)
     again = alice.send(combined.copy())
-    assert edhoc.parse_error(again.payload) == (1, "edhoc-unexpected")
+    assert edhoc_client.parse_error(again.payload) == (1, "edhoc-unexpected")
     assert refused(alice.send(outer.copy()))  # nor without message_3
     assert rig.outputs.get("door") == "closed"
     assert alice.ask(coap.GET, "/r").code == coap.CONTENT  # and the session lives on

@@ -3,7 +3,7 @@
 import json
 
 from admit_device.strangers import StrangerProfile, load
-from admit_protocol import coap, cwt, edhoc, oscore_client
+from admit_protocol import ccs, coap, coap_numbers, edhoc, edhoc_client, oscore_client
 from admit_protocol.edhoc_initiator import Initiator
 from admit_protocol.suite import Suite
 from folders import Folder
@@ -14,7 +14,7 @@ from visitors import Visitor, new_kiosk, reason
 USER_SECRET, DEVICE_SECRET = b"u" * 32, b"d" * 32
 SUITE = Suite(Dice(b"strangers").random)
 USER, DEVICE = SUITE.private_key(USER_SECRET), SUITE.private_key(DEVICE_SECRET)
-USER_CCS, DEVICE_CCS = cwt.encode_ccs("user", USER.public, b"\x2b"), cwt.encode_ccs("device", DEVICE.public, b"\x05")
+USER_CCS, DEVICE_CCS = ccs.encode("user", USER.public, b"\x2b"), ccs.encode("device", DEVICE.public, b"\x05")
 CONTEXT = {
     "secret": "00" * 16,
     "salt": "11" * 8,
@@ -34,17 +34,17 @@ FILE = {
 class Stranger(Phone):
     """A tool that knows raw keys and method 3, and no admit."""
 
-    def meet(self, key=USER, ccs=USER_CCS, by_value=False):
+    def meet(self, key=USER, raw=USER_CCS, by_value=False):
         """EDHOC up to message_3, which goes with the first request."""
-        own = edhoc.ccs(ccs)
-        id_cred = edhoc.by_value(ccs) if by_value else own.id_cred
+        own = ccs.credential(raw)
+        id_cred = edhoc.by_value(raw) if by_value else own.id_cred
         initiator = Initiator(self.suite, 3, [2], key, id_cred, own, b"\x17")
-        body = edhoc.encode_prefixed(None, initiator.message_1())
+        body = edhoc_client.encode_prefixed(None, initiator.message_1())
         response = self.plain(coap.POST, "/.well-known/edhoc", body)
         assert response.code == coap.CHANGED
         c_r, id_cred_r, _ = initiator.parse_message_2(response.payload)
         assert id_cred_r == {edhoc.KID: b"\x05"}
-        initiator.verify_message_2(edhoc.ccs(DEVICE_CCS))
+        initiator.verify_message_2(ccs.credential(DEVICE_CCS))
         self.message_3 = initiator.message_3()
         self.context = oscore_client.ClientContext(self.suite, *initiator.oscore(), c_r, b"\x17")
         return self
@@ -60,22 +60,22 @@ def test_a_raw_key_that_the_file_names_has_the_rules_that_stand_beside_it():
         stranger = Stranger(rig).meet(by_value=by_value)
         assert stranger.request(coap.GET, "/r/open").code == coap.CONTENT
         denied = stranger.request(coap.GET, "/health")
-        assert (denied.code, reason(denied)) == (coap.FORBIDDEN, "rule-none")
+        assert (denied.code, reason(denied)) == (coap_numbers.FORBIDDEN, "rule-none")
 
 
 def test_a_key_that_the_file_does_not_name_is_unknown():
     other = SUITE.private_key(b"o" * 32)
-    ccs = cwt.encode_ccs("other", other.public, b"\x2c")
+    raw = ccs.encode("other", other.public, b"\x2c")
     rig = strange_kiosk()
     for by_value in (False, True):
-        stranger = Stranger(rig).meet(other, ccs, by_value)
-        assert edhoc.parse_error(stranger.request(coap.GET, "/r/open").payload) == (3, True)
+        stranger = Stranger(rig).meet(other, raw, by_value)
+        assert edhoc_client.parse_error(stranger.request(coap.GET, "/r/open").payload) == (3, True)
 
 
 def test_the_name_of_a_known_key_is_not_the_key():
     rig = strange_kiosk()
     impostor = Stranger(rig).meet(SUITE.private_key(b"o" * 32))
-    assert edhoc.parse_error(impostor.request(coap.GET, "/r/open").payload) == (1, "edhoc-mac-3")
+    assert edhoc_client.parse_error(impostor.request(coap.GET, "/r/open").payload) == (1, "edhoc-mac-3")
 
 
 def test_strangers_leave_no_grant_behind():
@@ -97,7 +97,7 @@ def test_a_preshared_context_needs_no_handshake_and_does_not_run_out():
     again = preshared(rig)
     again.context.sequence = 1
     assert again.request(coap.GET, "/health").code == coap.CONTENT
-    assert again.request(coap.GET, "/r/open").code == coap.FORBIDDEN
+    assert again.request(coap.GET, "/r/open").code == coap_numbers.FORBIDDEN
     wrong = preshared(rig)
     wrong.context = oscore_client.ClientContext(SUITE, b"\x01" * 16, b"\x11" * 8, b"\x31", b"\x30")
     wrong.context.sequence = 10

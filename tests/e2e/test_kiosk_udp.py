@@ -10,7 +10,7 @@ import pytest
 from admit.client import Holder, Session, trusted_credential
 from admit.connection import Connection
 from admit.suite import HostSuite
-from admit_protocol import cbor, coap, issuing
+from admit_protocol import cbor, coap, coap_numbers, issuing
 from admit_protocol.coap_udp import CON, NON, encode_datagram
 from admit_protocol.edhoc_initiator import Initiator
 from admit_protocol.errors import Denied, Refused, TimedOut, Untrusted
@@ -177,7 +177,7 @@ def test_whoever_is_not_who_they_say_gets_nowhere(tmp_path):
                 await session.start()
                 with pytest.raises(Refused, match=reason):
                     await invoke(session, "open", seconds=1)
-            assert (await connection.request(coap.request(coap.GET, "/r"))).code == coap.UNAUTHORIZED
+            assert (await connection.request(coap.request(coap.GET, "/r"))).code == coap_numbers.UNAUTHORIZED
             assert await listed(await first_visit(connection, alice)) == ["open"]
 
     run(story, tmp_path)
@@ -305,6 +305,6 @@ async def attack(plugs, address, answered):
 def first_message():
     """A request with a proper message_1, whoever sends it."""
     message_1 = Initiator(HostSuite(), 2, [2], None, None, None, b"\x0e").message_1()
-    request = coap.request(coap.POST, "/.well-known/edhoc", b"\xf5" + message_1, coap.CONTENT_CID_EDHOC)
+    request = coap.request(coap.POST, "/.well-known/edhoc", b"\xf5" + message_1, coap_numbers.CONTENT_CID_EDHOC)
     request.token = b"token"
     return request

@@ -3,14 +3,20 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from admit_protocol import block, coap
+from admit_protocol import block, coap, coap_numbers
 from admit_protocol.block_client import Transfer
 from admit_protocol.errors import AdmitError, LocalError, Malformed
 from fuzz.strategies import FUZZ
 
 LIMIT = 200
 PLACES = 3
-ANSWERS = (coap.CONTINUE, coap.BAD_REQUEST, coap.REQUEST_ENTITY_INCOMPLETE, coap.REQUEST_ENTITY_TOO_LARGE, 0xA3)
+ANSWERS = (
+    coap.CONTINUE,
+    coap.BAD_REQUEST,
+    coap_numbers.REQUEST_ENTITY_INCOMPLETE,
+    coap_numbers.REQUEST_ENTITY_TOO_LARGE,
+    0xA3,
+)
 
 sizes = st.integers(16, 1200)
 block_values = st.builds(block.encode, st.integers(0, 12), st.booleans(), st.integers(0, 3)) | st.binary(max_size=4)

@@ -5,7 +5,7 @@ import os
 from hypothesis import given
 from hypothesis import strategies as st
 
-from admit_protocol import cbor, cose, cwt
+from admit_protocol import cbor, ccs, cose, cwt
 from admit_protocol.suite import Suite
 from fuzz.strategies import FUZZ, hostile, keys, mutations, parsed, texts, values
 
@@ -15,7 +15,7 @@ TOKEN = cwt.issue(KEY, {cwt.ISS: "site", cwt.SUB: "alice", cwt.EXP: 2000, cwt.CN
 cnfs = st.builds(cwt.cnf, st.binary(min_size=64, max_size=64), st.none() | st.binary(max_size=8))
 names = st.sampled_from((*range(cwt.ISS, cwt.SCOPE + 1), cwt.SIG_KEY))
 claim_sets = st.dictionaries(names | keys, values | cnfs | st.lists(texts, max_size=3), max_size=5).map(cbor.encode)
-ccs_bytes = st.builds(cwt.encode_ccs, st.none() | texts, st.binary(min_size=64, max_size=64), st.binary(max_size=8))
+ccs_bytes = st.builds(ccs.encode, st.none() | texts, st.binary(min_size=64, max_size=64), st.binary(max_size=8))
 
 
 def token(claims):
@@ -44,7 +44,7 @@ def test_a_token_is_refused_or_has_typed_claims_and_no_other_encoding(data):
 @FUZZ
 @given(hostile(ccs_bytes) | claim_sets)
 def test_a_ccs_is_refused_or_has_a_key_and_no_other_encoding(data):
-    found = parsed(cwt.parse_ccs, data)
+    found = parsed(ccs.parse, data)
     if found:
         public, kid, claims = found
         assert_types(claims)
@@ -53,17 +53,7 @@ def test_a_ccs_is_refused_or_has_a_key_and_no_other_encoding(data):
 
 
 @FUZZ
-@given(claim_sets, st.integers(0, 2**64))
-def test_a_window_is_open_exactly_from_nbf_to_before_exp(data, now):
-    found = parsed(cwt.parse, token(data))
-    if found:
-        claims = found.claims
-        inside = claims.get(cwt.NBF, 0) <= now < claims.get(cwt.EXP, now + 1)
-        assert parsed(lambda _: cwt.check_window(claims, now) or True, None) is (True if inside else None)
-
-
-@FUZZ
 @given(st.none() | texts, st.binary(min_size=64, max_size=64), st.none() | st.binary(max_size=8))
 def test_a_ccs_comes_back_as_it_went(subject, public, kid):
-    found_public, found_kid, claims = cwt.parse_ccs(cwt.encode_ccs(subject, public, kid))
+    found_public, found_kid, claims = ccs.parse(ccs.encode(subject, public, kid))
     assert (found_public, found_kid, claims.get(cwt.SUB)) == (public, kid, subject)

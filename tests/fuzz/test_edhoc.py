@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from admit.suite import HostSuite
-from admit_protocol import cbor, cwt, edhoc
+from admit_protocol import cbor, ccs, edhoc, edhoc_client
 from admit_protocol.errors import AdmitError, LocalError, Malformed, RemoteError, Unsupported, WrongSuite
 from edhoc_peers import identity, initiator, kdf, responder
 
@@ -69,10 +69,10 @@ def mutated(draw, data):
 
 PARSERS = {
     "message_1": edhoc.parse_message_1,
-    "message_2": edhoc.parse_message_2,
+    "message_2": edhoc_client.parse_message_2,
     "plaintext": lambda data: edhoc.parse_plaintext(data, 8),
     "prefix": edhoc.split_prefixed,
-    "ccs": edhoc.ccs,
+    "ccs": ccs.credential,
     "cwt": edhoc.cwt_credential,
     "responder": lambda data: responder().parse_message_1(data),
 }
@@ -91,7 +91,7 @@ def test_a_parser_takes_anything_and_raises_only_remote_errors(parser, data):
 @quick
 @given(st.binary(max_size=60) | sequences)
 def test_an_error_message_is_read_or_it_is_none(data):
-    found = edhoc.parse_error(data)
+    found = edhoc_client.parse_error(data)
     if found is not None:
         code, info = found
         assert cbor.decode_sequence(data)[0] == code
@@ -102,7 +102,7 @@ def test_an_error_message_is_read_or_it_is_none(data):
 @given(st.integers(-5, 5), st.lists(st.integers(-24, 30), min_size=1, max_size=5), identifiers, eads)
 def test_message_1_has_one_encoding(method, suites, c_i, ead):
     parsed = (method, suites, X, c_i, ead)
-    data = edhoc.encode_message_1(*parsed)
+    data = edhoc_client.encode_message_1(*parsed)
     assert edhoc.parse_message_1(data) == parsed
 
 
@@ -115,7 +115,7 @@ def test_what_a_parser_accepts_it_would_have_written(data):
         return
     items = cbor.decode_sequence(data)
     if edhoc.PADDING not in items[4:]:
-        assert edhoc.encode_message_1(*parsed) == data
+        assert edhoc_client.encode_message_1(*parsed) == data
 
 
 @quick
@@ -232,10 +232,10 @@ def test_the_named_errors_of_named_attacks():
         responder(methods, suites, DEVICE, CRED_R, SUITE).parse_message_1(data)
 
     attacks = {
-        (Unsupported, "edhoc-method"): lambda: knock(edhoc.encode_message_1(3, suites_i, g_x, c_i)),
-        (WrongSuite, "edhoc-suite"): lambda: knock(edhoc.encode_message_1(method, [0], g_x, c_i)),
+        (Unsupported, "edhoc-method"): lambda: knock(edhoc_client.encode_message_1(3, suites_i, g_x, c_i)),
+        (WrongSuite, "edhoc-suite"): lambda: knock(edhoc_client.encode_message_1(method, [0], g_x, c_i)),
         (Unsupported, "edhoc-critical-ead"): lambda: knock(
-            edhoc.encode_message_1(method, suites_i, g_x, c_i, [(-1, b"")])
+            edhoc_client.encode_message_1(method, suites_i, g_x, c_i, [(-1, b"")])
         ),
         (Malformed, "cbor-too-long"): lambda: knock(message_1 + edhoc.encode_ead([(0, bytes(4096))])),
         (Malformed, "edhoc-message-2"): lambda: i.parse_message_2(message_1),
@@ -270,8 +270,8 @@ def test_swapped_identities_do_not_verify():
 @quick
 @given(st.binary(max_size=12), st.none() | st.text(max_size=12))
 def test_a_ccs_survives_as_it_is(kid, subject):
-    data = cwt.encode_ccs(subject, USER.public, kid)
-    cred = edhoc.ccs(data)
+    data = ccs.encode(subject, USER.public, kid)
+    cred = ccs.credential(data)
     assert (cred.data, cred.public, cred.id_cred) == (data, USER.public, {4: kid})
     plaintext = edhoc.encode_id_cred(cred.id_cred) + cbor.encode(bytes(8))
     assert edhoc.parse_plaintext(plaintext, 8)[0] == {4: kid}

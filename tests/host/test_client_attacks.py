@@ -10,7 +10,7 @@ import pytest
 from admit.client import Holder, Session, describe, trusted_credential
 from admit.collect import fetch_journal
 from admit.suite import HostSuite
-from admit_protocol import block, cbor, coap, cose, credential, edhoc, grant, issuing, journal
+from admit_protocol import block, cbor, coap, coap_numbers, cose, credential, edhoc, grant, issuing, journal
 from admit_protocol.errors import (
     Conflict,
     Malformed,
@@ -233,8 +233,8 @@ def test_a_plain_response_is_no_answer_to_a_protected_request():
     for code, kind_of_error, reason in (
         (coap.CONTENT, Refused, "device-refused"),
         (coap.CHANGED, Refused, "device-refused"),
-        (coap.NOT_FOUND, Refused, "device-refused"),
-        (coap.UNAUTHORIZED, TimedOut, "session-lost"),
+        (coap_numbers.NOT_FOUND, Refused, "device-refused"),
+        (coap_numbers.UNAUTHORIZED, TimedOut, "session-lost"),
     ):
         liar = lie("protected", lambda liar, request, code=code: coap.response(code, cbor.encode({1: 1, 2: 5})))
         with pytest.raises(kind_of_error, match=reason):
@@ -340,7 +340,7 @@ def test_a_kiosk_that_always_wants_more_gets_no_more_than_there_is():
         )
         with pytest.raises(Malformed, match="block-continue"):
             run(liar, go)
-    liar = lie(EDHOC, lambda liar, request: coap.response(coap.REQUEST_ENTITY_INCOMPLETE))
+    liar = lie(EDHOC, lambda liar, request: coap.response(coap_numbers.REQUEST_ENTITY_INCOMPLETE))
     with pytest.raises(Refused, match="device-refused"):
         run(liar, go)
     assert len(liar.seen) < 10

@@ -1,6 +1,6 @@
 """Block-wise transfer, RFC 7959: the option, a server's Assembler and Slicer, and peers who get it wrong."""
 
-from admit_protocol import block, coap
+from admit_protocol import block, coap, coap_numbers
 from admit_protocol.block_client import Transfer
 from admit_protocol.errors import LocalError, Malformed
 from block_peers import ALICE, BOB, BODY, Server, block1, block2, echo, fetch, part, refused, run
@@ -62,7 +62,7 @@ def test_a_small_response_to_a_request_with_block2():
     server = Server(lambda request: coap.response(coap.CONTENT, b"small"))
     response = server.answer(fetch(0, 2))
     assert (response.payload, block2(response)) == (b"small", (0, False, 2))
-    server = Server(lambda request: coap.response(coap.NOT_FOUND))
+    server = Server(lambda request: coap.response(coap_numbers.NOT_FOUND))
     assert server.answer(fetch(0, 2)).options == []
 
 
@@ -94,9 +94,9 @@ def test_the_wrong_order_is_4_08():
         server = Server(echo)
         for message in order[:-1]:
             assert server.answer(message).code == coap.CONTINUE
-        assert refused(server.answer(order[-1]), coap.REQUEST_ENTITY_INCOMPLETE, "block-order")
+        assert refused(server.answer(order[-1]), coap_numbers.REQUEST_ENTITY_INCOMPLETE, "block-order")
         assert server.served == []
-        assert server.answer(third).code == coap.REQUEST_ENTITY_INCOMPLETE  # it is lost
+        assert server.answer(third).code == coap_numbers.REQUEST_ENTITY_INCOMPLETE  # it is lost
         codes = [server.answer(message).code for message in (first, second, third)]
         assert codes == [coap.CONTINUE, coap.CONTINUE, coap.CHANGED]
 
@@ -105,19 +105,19 @@ def test_blocks_of_different_requests_are_never_put_together():
     others = (
         part(1, False, 0, b"x", path="/r/other"),
         part(1, False, 0, b"x", options=((coap.URI_QUERY, b"a"),)),
-        part(1, False, 0, b"x", options=((coap.REQUEST_TAG, b"\x02"),)),
+        part(1, False, 0, b"x", options=((coap_numbers.REQUEST_TAG, b"\x02"),)),
     )
     put = part(1, False, 0, b"x")
     put.code = coap.PUT
     for other in others + (put,):
         server = Server(echo)
         server.answer(part(0, True, 0, BODY[:16]))
-        assert refused(server.answer(other), coap.REQUEST_ENTITY_INCOMPLETE, "block-order")
+        assert refused(server.answer(other), coap_numbers.REQUEST_ENTITY_INCOMPLETE, "block-order")
 
 
 def test_options_outside_the_cache_key_may_differ():
     server = Server(echo)
-    server.answer(part(0, True, 0, BODY[:16], options=((coap.SIZE1, 17), (coap.ECHO, b"e"))))
+    server.answer(part(0, True, 0, BODY[:16], options=((coap.SIZE1, 17), (coap_numbers.ECHO, b"e"))))
     assert server.answer(part(1, False, 0, b"x")).code == coap.CHANGED
 
 
@@ -161,15 +161,15 @@ def test_too_large_is_4_13_with_the_limit():
         part(0xFFFFF, False, 6, b""),
     ):
         response = server.answer(message)
-        assert refused(response, coap.REQUEST_ENTITY_TOO_LARGE, "block-too-large")
+        assert refused(response, coap_numbers.REQUEST_ENTITY_TOO_LARGE, "block-too-large")
         assert response.uint(coap.SIZE1) == 100
     for number in range(6):
         assert server.answer(part(number, True, 0, BODY[:16])).code == coap.CONTINUE
-    assert server.answer(part(6, True, 0, BODY[:16])).code == coap.REQUEST_ENTITY_TOO_LARGE
+    assert server.answer(part(6, True, 0, BODY[:16])).code == coap_numbers.REQUEST_ENTITY_TOO_LARGE
     assert server.served == []
     assert run(Transfer(coap.request(coap.POST, "/x", BODY[:100]), 16), server).payload == BODY[:100]
     response = run(Transfer(coap.request(coap.POST, "/x", BODY[:101]), 16), server)
-    assert refused(response, coap.REQUEST_ENTITY_TOO_LARGE, "block-too-large")
+    assert refused(response, coap_numbers.REQUEST_ENTITY_TOO_LARGE, "block-too-large")
 
 
 def test_interleaved_uploads_of_two_peers():
@@ -193,7 +193,7 @@ def test_a_silent_upload_expires():
     server.answer(fetch(0, 0), BOB, now_ms + block.LIFETIME_MS)  # anyone's message will do
     assert server.assembler._uploads == {}
     late = server.answer(part(3, False, 0, b"x"), now_ms=now_ms + block.LIFETIME_MS)
-    assert refused(late, coap.REQUEST_ENTITY_INCOMPLETE, "block-order")
+    assert refused(late, coap_numbers.REQUEST_ENTITY_INCOMPLETE, "block-order")
 
 
 def test_memory_is_bounded_whoever_knocks():
@@ -207,7 +207,7 @@ def test_memory_is_bounded_whoever_knocks():
     for key in range(4):
         assert upload(key, 0, now_ms).code == coap.CONTINUE
     for key in range(4, 50):
-        assert refused(upload(key, 0, now_ms), coap.SERVICE_UNAVAILABLE, "block-busy")
+        assert refused(upload(key, 0, now_ms), coap_numbers.SERVICE_UNAVAILABLE, "block-busy")
     assert assembler.accept(part(0, False, 0, b"x"), "in one piece", now_ms).payload == b"x"
     for number in range(1, 9):
         for key in range(4):
@@ -217,10 +217,10 @@ def test_memory_is_bounded_whoever_knocks():
         for key in range(4):
             assert upload(key, 0, now_ms + key + again).code == coap.CONTINUE
     patient_ms = now_ms + 1 + block.PATIENCE_MS
-    assert upload("patient", 0, patient_ms - 1).code == coap.SERVICE_UNAVAILABLE
+    assert upload("patient", 0, patient_ms - 1).code == coap_numbers.SERVICE_UNAVAILABLE
     assert upload("patient", 0, patient_ms).code == coap.CONTINUE  # key 0 had to go
     assert upload("patient", 1, patient_ms).code == coap.CONTINUE
-    assert refused(upload(0, 1, patient_ms), coap.REQUEST_ENTITY_INCOMPLETE, "block-order")
+    assert refused(upload(0, 1, patient_ms), coap_numbers.REQUEST_ENTITY_INCOMPLETE, "block-order")
     assert upload(1, 1, patient_ms).code == coap.CONTINUE
 
 
@@ -246,7 +246,7 @@ def test_a_get_that_is_not_kept_is_served_again_and_a_post_is_not():
     server = Server(lambda request: coap.response(coap.CONTENT, BODY))
     assert server.answer(fetch(3, 2)).payload == BODY[192:256]
     post = server.answer(fetch(3, 2, coap.POST))
-    assert refused(post, coap.REQUEST_ENTITY_INCOMPLETE, "block-forgotten")
+    assert refused(post, coap_numbers.REQUEST_ENTITY_INCOMPLETE, "block-forgotten")
     assert [whole.code for whole in server.served] == [coap.GET]
 
 
@@ -255,7 +255,7 @@ def test_what_is_kept_answers_only_the_same_peer_and_request():
     server.answer(fetch(0, 2, coap.POST))
     for key, path in ((BOB, "/journal"), (ALICE, "/health")):
         answer = server.answer(fetch(1, 2, coap.POST, path), key)
-        assert refused(answer, coap.REQUEST_ENTITY_INCOMPLETE, "block-forgotten")
+        assert refused(answer, coap_numbers.REQUEST_ENTITY_INCOMPLETE, "block-forgotten")
     assert server.answer(fetch(1, 2, coap.POST)).payload == BODY[64:128]
 
 

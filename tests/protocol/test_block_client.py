@@ -1,6 +1,6 @@
 """Block-wise transfer, the client's part: a Transfer against our own server, and against servers that go wrong."""
 
-from admit_protocol import block, coap
+from admit_protocol import block, coap, coap_numbers
 from admit_protocol.block_client import Transfer
 from admit_protocol.errors import Conflict, LocalError, Malformed, TooLarge
 from block_peers import ALICE, BODY, Server, block1, block2, echo, run
@@ -58,7 +58,9 @@ def test_4_13_with_a_smaller_size_begins_again():
             if len(request.payload) <= 32:
                 return Server.answer(self, request, key, now_ms)
             self.parts.append(request)
-            return coap.response(coap.REQUEST_ENTITY_TOO_LARGE, options=((coap.BLOCK1, block.encode(0, True, 1)),))
+            return coap.response(
+                coap_numbers.REQUEST_ENTITY_TOO_LARGE, options=((coap.BLOCK1, block.encode(0, True, 1)),)
+            )
 
     for block_size in (64, 500):  # cut too coarsely, and not cut at all
         server = Small(echo)
@@ -78,7 +80,7 @@ def test_a_client_whose_upload_was_lost_begins_again():
     server.forgets_at = 5
     request = coap.request(coap.POST, "/x", BODY)
     assert run(Transfer(request, 64), server).payload == BODY
-    tags = [message.option(coap.REQUEST_TAG) for message in server.parts]
+    tags = [message.option(coap_numbers.REQUEST_TAG) for message in server.parts]
     assert tags[0] == tags[5] != tags[6] == tags[7]
 
     class Hopeless(Server):
@@ -87,7 +89,7 @@ def test_a_client_whose_upload_was_lost_begins_again():
             return Server.answer(self, request, key, now_ms)
 
     server = Hopeless(echo)
-    assert run(Transfer(request, 64), server).code == coap.REQUEST_ENTITY_INCOMPLETE
+    assert run(Transfer(request, 64), server).code == coap_numbers.REQUEST_ENTITY_INCOMPLETE
     assert len(server.parts) == 8
 
 
@@ -96,7 +98,7 @@ def test_each_upload_has_its_own_request_tag():
     for _ in range(3):
         server = Server(echo)
         run(Transfer(coap.request(coap.POST, "/x", BODY[:100]), 64), server)
-        tags = [message.option(coap.REQUEST_TAG) for message in server.parts]
+        tags = [message.option(coap_numbers.REQUEST_TAG) for message in server.parts]
         assert tags[0] is not None and tags == [tags[0]] * len(tags)
         seen.append(tags[0])
     assert len(set(seen)) == 3
@@ -231,5 +233,5 @@ def test_an_error_in_the_middle_is_the_response():
 
 def test_an_error_ends_an_upload():
     transfer = Transfer(coap.request(coap.POST, "/x", BODY), 64)
-    transfer.answer(coap.response(coap.FORBIDDEN))
-    assert (transfer.next(), transfer.response.code) == (None, coap.FORBIDDEN)
+    transfer.answer(coap.response(coap_numbers.FORBIDDEN))
+    assert (transfer.next(), transfer.response.code) == (None, coap_numbers.FORBIDDEN)

@@ -1,6 +1,6 @@
 """The message layer over datagrams: RFC 7252 section 4, told as conversations between two layers or with raw bytes."""
 
-from admit_protocol import coap
+from admit_protocol import coap, coap_numbers
 from admit_protocol.coap import CONTENT, GET, OBSERVE, Message, request
 from admit_protocol.coap_udp import (
     ACK,
@@ -323,7 +323,7 @@ def test_a_response_without_observe_ends_an_observation():
     asked.set_option(OBSERVE, 0)
     a.send(asked, 0)
     drain(a)
-    assert len(a.receive(encode_datagram(ACK, 1, Message(coap.NOT_FOUND, b"o")), 0)) == 1
+    assert len(a.receive(encode_datagram(ACK, 1, Message(coap_numbers.NOT_FOUND, b"o")), 0)) == 1
     assert a.receive(encode_datagram(NON, 7, Message(CONTENT, b"o", [(OBSERVE, 1)])), 1) == []
     assert head(drain(a, 1)[0])[0] == RST
 

@@ -1,6 +1,6 @@
 """EDHOC on the wire, RFC 9528: identifiers, credentials, EAD, suites, errors and the parsing of every message."""
 
-from admit_protocol import cbor, cose, cwt, edhoc
+from admit_protocol import cbor, cose, cwt, edhoc, edhoc_client
 from admit_protocol.errors import Denied, Malformed, UnknownCredential, Unsupported, Unverified, WrongSuite
 from edhoc_peers import CRED_I, DEVICE, DEVICE_KID, USER, rfc9529
 from support import raises
@@ -49,20 +49,6 @@ def test_credentials_that_we_do_not_speak_are_unsupported():
             edhoc.parse_plaintext(cbor.encode_sequence((id_cred, bytes(8))), 8)
 
 
-def test_a_ccs_is_its_own_cred_x():
-    data = rfc9529("message_2", "CRED_R")
-    cred = edhoc.ccs(data)
-    assert cred.data == data
-    assert cred.id_cred == {4: b"\x32"}
-    assert cred.public[:32] == rfc9529("message_2", "Responder's public authentication key, 'x'")
-    assert cbor.encode(cred.id_cred) == rfc9529("message_2", "ID_CRED_R")
-    nameless = cwt.encode_ccs(None, cred.public)
-    assert nameless[:4] == bytes.fromhex("a108a101")  # a naked COSE_Key dressed as CCS, section 3.5.2
-    assert edhoc.ccs(nameless).id_cred == {14: cbor.decode(nameless)}
-    with raises(Malformed, "cwt-cnf"):
-        edhoc.ccs(bytes.fromhex("a1026161"))
-
-
 def test_a_cwt_enters_cred_x_without_its_tag():
     token = cwt.issue(DEVICE, {cwt.ISS: "site", cwt.CNF: cwt.cnf(USER.public, b"\x07")}, cose.GRANT)
     cred = edhoc.cwt_credential(token)
@@ -96,16 +82,16 @@ def test_ead_items_keep_their_order_and_padding_is_thrown_away():
 def test_ead_that_is_no_ead():
     for items in ((b"value first",), (1, b"a", b"b"), ("1",), (1, None), (True,), ([1],)):
         with raises(Malformed, "edhoc-ead"):
-            edhoc.parse_message_1(edhoc.encode_message_1(2, [2], G_X, b"\x01") + cbor.encode_sequence(items))
+            edhoc.parse_message_1(edhoc_client.encode_message_1(2, [2], G_X, b"\x01") + cbor.encode_sequence(items))
 
 
 def test_message_1_is_that_of_rfc_9529():
     first, second = "message_1 (first time)", "message_1 (second time)"
     g_x = rfc9529(first, "Initiator's ephemeral public key, 'x'-coordinate | G_X (Raw")
-    assert edhoc.encode_message_1(3, [6], g_x, b"\x0e") == rfc9529(first, "message_1")
+    assert edhoc_client.encode_message_1(3, [6], g_x, b"\x0e") == rfc9529(first, "message_1")
     assert edhoc.parse_message_1(rfc9529(first, "message_1")) == (3, [6], g_x, b"\x0e", [])
     g_x = rfc9529(second, "Initiator's ephemeral public key, 'x'-coordinate | G_X (Raw")
-    assert edhoc.encode_message_1(3, [6, 2], g_x, b"\x37") == rfc9529(second, "message_1")
+    assert edhoc_client.encode_message_1(3, [6, 2], g_x, b"\x37") == rfc9529(second, "message_1")
     assert edhoc.parse_message_1(rfc9529(second, "message_1")) == (3, [6, 2], g_x, b"\x37", [])
 
 
@@ -130,18 +116,18 @@ def test_a_message_1_that_breaks_the_cddl():
         with raises(Malformed, reason):
             edhoc.parse_message_1(cbor.encode_sequence(items))
     with raises(Malformed, "cbor-too-long"):
-        edhoc.parse_message_1(edhoc.encode_message_1(2, [2], G_X, b"\x01", [(1, bytes(4096))]))
+        edhoc.parse_message_1(edhoc_client.encode_message_1(2, [2], G_X, b"\x01", [(1, bytes(4096))]))
     with raises(Malformed, "cbor-truncated"):
-        edhoc.parse_message_1(edhoc.encode_message_1(2, [2], G_X, b"\xff")[:-1])
+        edhoc.parse_message_1(edhoc_client.encode_message_1(2, [2], G_X, b"\xff")[:-1])
     with raises(Malformed, "cbor-not-shortest"):
-        edhoc.parse_message_1(b"\x18\x02" + edhoc.encode_message_1(2, [2], G_X, b"\x01")[1:])
+        edhoc.parse_message_1(b"\x18\x02" + edhoc_client.encode_message_1(2, [2], G_X, b"\x01")[1:])
 
 
 def test_message_2_is_one_byte_string_longer_than_a_key():
-    assert edhoc.parse_message_2(cbor.encode(G_X + b"cipher")) == (G_X, b"cipher")
+    assert edhoc_client.parse_message_2(cbor.encode(G_X + b"cipher")) == (G_X, b"cipher")
     for data in (cbor.encode(G_X), b"", b"\x01", cbor.encode(bytes(40)) + b"\x01", rfc9529("error", "error")):
         with raises(Malformed, "edhoc-message-2"):
-            edhoc.parse_message_2(data)
+            edhoc_client.parse_message_2(data)
 
 
 def test_a_plaintext_has_an_identity_and_a_proof_of_the_right_length():
@@ -153,19 +139,19 @@ def test_a_plaintext_has_an_identity_and_a_proof_of_the_right_length():
 
 def test_error_messages():
     assert edhoc.encode_error(2, 2) == rfc9529("error", "error (CBOR Sequence)")
-    assert edhoc.parse_error(rfc9529("error", "error (CBOR Sequence)")) == (2, [2])
-    assert edhoc.parse_error(edhoc.encode_error(2, [2, 3])) == (2, [2, 3])
-    assert edhoc.parse_error(edhoc.encode_error(1, "no")) == (1, "no")
-    assert edhoc.parse_error(bytes.fromhex("03f5")) == (3, True)
-    assert edhoc.parse_error(bytes.fromhex("00f6")) == (0, None)
-    assert edhoc.parse_error(edhoc.encode_error(-9, {1: 2})) == (-9, {1: 2})
+    assert edhoc_client.parse_error(rfc9529("error", "error (CBOR Sequence)")) == (2, [2])
+    assert edhoc_client.parse_error(edhoc.encode_error(2, [2, 3])) == (2, [2, 3])
+    assert edhoc_client.parse_error(edhoc.encode_error(1, "no")) == (1, "no")
+    assert edhoc_client.parse_error(bytes.fromhex("03f5")) == (3, True)
+    assert edhoc_client.parse_error(bytes.fromhex("00f6")) == (0, None)
+    assert edhoc_client.parse_error(edhoc.encode_error(-9, {1: 2})) == (-9, {1: 2})
 
 
 def test_what_is_not_an_error_message():
     for data in ("", "01", "0100", "0261", "0280", "028102", "03f4", "f401", "0161610a", "58"):
-        assert edhoc.parse_error(bytes.fromhex(data)) is None
-    assert edhoc.parse_error(cbor.encode(bytes(45))) is None  # message_2
-    assert edhoc.parse_error(edhoc.encode_message_1(2, [2], G_X, b"\x01")) is None
+        assert edhoc_client.parse_error(bytes.fromhex(data)) is None
+    assert edhoc_client.parse_error(cbor.encode(bytes(45))) is None  # message_2
+    assert edhoc_client.parse_error(edhoc_client.encode_message_1(2, [2], G_X, b"\x01")) is None
 
 
 def test_each_error_of_ours_has_its_message():
@@ -173,12 +159,12 @@ def test_each_error_of_ours_has_its_message():
     assert edhoc.error_message(WrongSuite("edhoc-suite"), (2, 3)) == bytes.fromhex("02820203")
     assert edhoc.error_message(UnknownCredential("grant-unknown"), (2, 3)) == bytes.fromhex("03f5")
     for error in (Unverified("edhoc-mac-3"), Malformed("cbor-truncated"), Denied("x")):
-        assert edhoc.parse_error(edhoc.error_message(error, (2, 3))) == (1, error.reason)
+        assert edhoc_client.parse_error(edhoc.error_message(error, (2, 3))) == (1, error.reason)
 
 
 def test_what_stands_before_a_message_in_a_coap_request():
     for c_x, prefix in ((None, "f5"), (b"\x0b", "0b"), (b"\x18", "4118"), (b"", "40")):
-        data = edhoc.encode_prefixed(c_x, b"message")
+        data = edhoc_client.encode_prefixed(c_x, b"message")
         assert data == bytes.fromhex(prefix) + b"message"
         assert edhoc.split_prefixed(data) == (c_x, b"message")
     for prefix in ("f4", "f6", "410b", "1818", "6161"):

@@ -1,6 +1,6 @@
 """The EDHOC Initiator: RFC 9529 section 3 value by value, suite negotiation, and Responders that cheat."""
 
-from admit_protocol import cbor, edhoc, edhoc_initiator
+from admit_protocol import cbor, edhoc, edhoc_client, edhoc_initiator
 from admit_protocol.errors import LocalError, Malformed, Unsupported, Unverified, WrongSuite
 from edhoc_peers import (
     CRED_I,
@@ -57,7 +57,7 @@ def test_rfc_9529_suites_are_negotiated_down_from_6_to_2():
     i = edhoc_initiator.Initiator(SUITE, 3, preferred[:1], USER, cred_i.id_cred, cred_i, b"\x0e", x)
     assert i.message_1() == rfc9529(first, "message_1")
     assert x.public[:32] == rfc9529(first, "Initiator's ephemeral public key, 'x'-coordinate | G_X (Raw")
-    code, suites_r = edhoc.parse_error(rfc9529("error", "error (CBOR Sequence)"))
+    code, suites_r = edhoc_client.parse_error(rfc9529("error", "error (CBOR Sequence)"))
     i.erase()
     assert (code, suites_r) == (2, [2])
     suites_i = edhoc_initiator.select_suites(preferred, suites_r)

@@ -1,6 +1,6 @@
 """The EDHOC Responder: RFC 9529 section 3 value by value, what it costs online, and Initiators that cheat."""
 
-from admit_protocol import cbor, edhoc, edhoc_responder
+from admit_protocol import cbor, edhoc, edhoc_client, edhoc_responder
 from admit_protocol.errors import LocalError, Malformed, Unsupported, Untrusted, Unverified, WrongSuite
 from edhoc_peers import (
     CRED_I,
@@ -112,7 +112,7 @@ def test_c_r_is_neither_c_i_nor_too_long():
 def test_g_x_must_be_on_the_curve():
     for x in (b"\xff" * 32, bytes(31) + b"\x01"):
         r, ephemeral = responder(), WatchedKey(SUITE.generate())
-        r.parse_message_1(edhoc.encode_message_1(2, [2], x, b"\x01"))
+        r.parse_message_1(edhoc_client.encode_message_1(2, [2], x, b"\x01"))
         with raises(Malformed, "p256-point"):
             r.message_2(ephemeral, b"\x0b")
         assert ephemeral.calls[-1] == ("erase",)

@@ -1,6 +1,6 @@
 """What both EDHOC roles share: the key schedule, step by step after RFC 9529, and sessions that end when they must."""
 
-from admit_protocol import cbor, edhoc, edhoc_session, kdf
+from admit_protocol import cbor, ccs, edhoc, edhoc_session, kdf
 from admit_protocol.errors import LocalError, Unsupported, Untrusted, Unverified
 from edhoc_peers import (
     CRED_I,
@@ -116,7 +116,7 @@ def test_credentials_by_value_travel_whole():
     assert edhoc.carried(i.parse_message_2(message_2)[1]) == cred_r.data
     i.verify_message_2(cred_r)
     id_cred_i, _ = r.parse_message_3(i.message_3())
-    r.verify_message_3(edhoc.ccs(edhoc.carried(id_cred_i)))
+    r.verify_message_3(ccs.credential(edhoc.carried(id_cred_i)))
     assert i.oscore() == r.oscore()
 
 

@@ -1,6 +1,6 @@
 """OSCORE messages as RFC 8613 and RFC 9668 want them: the vectors of appendix C, what is seen, what is refused."""
 
-from admit_protocol import block, coap, oscore, oscore_client
+from admit_protocol import block, coap, coap_numbers, oscore, oscore_client
 from admit_protocol.block_client import Transfer
 from admit_protocol.errors import LocalError, Malformed, Replayed, Unauthenticated, Unsupported, Unverified
 from oscore_peers import CLIENT, SALT, SECRET, SERVER, Suite, content, contexts, get, partial_iv, same
@@ -94,7 +94,7 @@ def test_a_request_and_its_response_arrive_and_show_nothing():
     inner, ref = server.unprotect_request(outer)
     assert same(inner, request)
 
-    response = coap.response(coap.FORBIDDEN, b"reason", coap.CONTENT_PROBLEM)
+    response = coap.response(coap_numbers.FORBIDDEN, b"reason", coap.CONTENT_PROBLEM)
     response.token = inner.token
     outer = server.protect_response(response, ref)
     assert (outer.code, outer.token, outer.options) == (coap.CHANGED, b"tk", [(coap.OSCORE, b"")])
@@ -320,8 +320,8 @@ def test_what_a_stranger_adds_outside_is_dropped():
     inner, ref = server.unprotect_request(outer)
     assert (inner.code, inner.options) == (coap.GET, [(coap.URI_PATH, b"r")])
     outer = server.protect_response(content(), ref)
-    outer.code = coap.NOT_FOUND
-    for number in (coap.ETAG, coap.OBSERVE, coap.MAX_AGE, coap.BLOCK2, coap.ECHO):
+    outer.code = coap_numbers.NOT_FOUND
+    for number in (coap.ETAG, coap.OBSERVE, coap_numbers.MAX_AGE, coap.BLOCK2, coap_numbers.ECHO):
         outer.add_option(number, b"\x01")
     inner = client.unprotect_response(outer, asked)
     assert (inner.code, inner.options) == (coap.CONTENT, [])

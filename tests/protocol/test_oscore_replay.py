@@ -1,6 +1,6 @@
 """OSCORE over time: replay and order, observation, restarts. RFC 8613 sections 7 and 4.1.3.5, appendix B.1."""
 
-from admit_protocol import coap, oscore, oscore_preshared
+from admit_protocol import coap, coap_numbers, oscore, oscore_preshared
 from admit_protocol.errors import LocalError, Malformed, Replayed, Unverified
 from oscore_peers import CLIENT, SALT, SECRET, SERVER, Suite, content, contexts, forged, get, partial_iv
 from support import raises
@@ -133,10 +133,10 @@ def test_a_first_notification_on_the_nonce_of_the_request_is_the_oldest_and_come
 def test_an_error_ends_an_observation():
     client, server, asked, ref = observation()
     client.unprotect_response(notification(server, ref, 0), asked)
-    last = server.protect_response(coap.response(coap.NOT_FOUND), ref, observe=True)
+    last = server.protect_response(coap.response(coap_numbers.NOT_FOUND), ref, observe=True)
     assert partial_iv(last) == b"\x01"
     late = notification(server, ref, 2)
-    assert client.unprotect_response(last, asked).code == coap.NOT_FOUND
+    assert client.unprotect_response(last, asked).code == coap_numbers.NOT_FOUND
     with raises(Replayed, "oscore-replayed"):
         client.unprotect_response(late, asked)
 
@@ -264,11 +264,11 @@ def test_after_a_restart_a_request_must_prove_its_freshness():
     with raises(Replayed, "oscore-echo") as refused:
         server.unprotect_request(outer)
     challenge = client.unprotect_response(refused.error.response, asked)
-    assert (challenge.code, challenge.token, challenge.payload) == (coap.UNAUTHORIZED, b"\x07", b"")
-    assert [number for number, _ in challenge.options] == [coap.ECHO]
+    assert (challenge.code, challenge.token, challenge.payload) == (coap_numbers.UNAUTHORIZED, b"\x07", b"")
+    assert [number for number, _ in challenge.options] == [coap_numbers.ECHO]
 
     early = client.protect_request(get("/early"))[0]
-    outer, asked = client.protect_request(get("/new", ((coap.ECHO, challenge.option(coap.ECHO)),)))
+    outer, asked = client.protect_request(get("/new", ((coap_numbers.ECHO, challenge.option(coap_numbers.ECHO)),)))
     inner, ref = server.unprotect_request(outer)
     assert inner.path == ("new",)
     assert client.unprotect_response(server.protect_response(content(), ref), asked).payload == b"yes"
@@ -284,8 +284,8 @@ def test_a_wrong_echo_or_a_forged_one_proves_nothing():
     client, server = contexts(needs_echo=True)
     for value in (b"", b"\x02" * 8, b"\x01" * 7):
         with raises(Replayed, "oscore-echo"):
-            server.unprotect_request(client.protect_request(get(options=((coap.ECHO, value),)))[0])
-    good = client.protect_request(get(options=((coap.ECHO, b"\x01" * 8),)))[0]
+            server.unprotect_request(client.protect_request(get(options=((coap_numbers.ECHO, value),)))[0])
+    good = client.protect_request(get(options=((coap_numbers.ECHO, b"\x01" * 8),)))[0]
     with raises(Unverified, "ccm-tag"):
         server.unprotect_request(forged(good))
     with raises(Replayed, "oscore-echo"):

@@ -1,6 +1,6 @@
 """Problem details: RFC 9290."""
 
-from admit_protocol import cbor, coap, problem
+from admit_protocol import cbor, coap, coap_numbers, problem
 from admit_protocol.errors import Denied, LocalError, Malformed, NotFound
 from support import raises
 
@@ -22,7 +22,7 @@ def test_the_rule_is_told_only_when_the_caller_adds_it():
 
 def test_an_error_becomes_a_response_with_its_coap_code():
     response = problem.error_response(NotFound("resource-unknown"))
-    assert response.code == coap.NOT_FOUND
+    assert response.code == coap_numbers.NOT_FOUND
     assert response.uint(coap.CONTENT_FORMAT) == 257
     assert problem.decode(response.payload) == {problem.TITLE: "resource-unknown", problem.CODE: 26}
 

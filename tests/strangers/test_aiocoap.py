@@ -8,7 +8,7 @@ import pytest
 from aiocoap.message import Direction
 
 from admit.suite import HostSuite
-from admit_protocol import coap, oscore, oscore_preshared
+from admit_protocol import coap, coap_numbers, oscore, oscore_preshared
 from admit_protocol.errors import Replayed, Unverified
 
 SECRET = bytes(range(16))
@@ -83,15 +83,20 @@ MESSAGES = [
     get("/a/b/c", ((coap.URI_QUERY, "x=1"), (coap.URI_QUERY, "y"), (coap.ACCEPT, coap.CONTENT_CBOR))),
     get("/host", ((coap.URI_HOST, "kiosk"),)),
     get("/blocks", ((coap.BLOCK2, b"\x16"), (coap.BLOCK1, b"\x0e"), (coap.SIZE1, 1000))),
-    get("/other", ((coap.NO_RESPONSE, 26), (coap.ECHO, b"echo"), (coap.IF_MATCH, b"tag"), (65001, b"unknown"))),
+    get(
+        "/other",
+        ((coap_numbers.NO_RESPONSE, 26), (coap_numbers.ECHO, b"echo"), (coap.IF_MATCH, b"tag"), (65001, b"unknown")),
+    ),
     coap.Message(coap.POST, b"", ((coap.URI_PATH, b"r"), (coap.CONTENT_FORMAT, b"\x3c")), bytes(1000)),
     coap.Message(coap.DELETE, b"12345678", ((coap.URI_PATH, b"login"),)),
 ]
 RESPONSES = [
-    coap.Message(coap.CONTENT, b"\x07", ((coap.CONTENT_FORMAT, b"\x3c"), (coap.ETAG, b"e"), (coap.MAX_AGE, b"")), b"x"),
+    coap.Message(
+        coap.CONTENT, b"\x07", ((coap.CONTENT_FORMAT, b"\x3c"), (coap.ETAG, b"e"), (coap_numbers.MAX_AGE, b"")), b"x"
+    ),
     coap.Message(coap.CHANGED, b"\x07"),
     coap.Message(coap.CONTENT, b"\x07", ((coap.BLOCK2, b"\x0e"), (coap.SIZE2, b"\x03\xe8")), bytes(1024)),
-    coap.Message(coap.NOT_FOUND, b"\x07", (), b"nothing here"),
+    coap.Message(coap_numbers.NOT_FOUND, b"\x07", (), b"nothing here"),
 ]
 
 
@@ -172,7 +177,7 @@ def test_their_client_observes_our_server(theirs):
         assert arrived.opt.observe == number  # aiocoap takes a response for a notification by this alone
         back, _ = other.unprotect(arrived, asked)
         assert (back.payload, back.opt.observe) == (b"state %d" % number, number)
-    last = to_theirs(mine.protect_response(coap.response(coap.NOT_FOUND), ref, observe=True))
+    last = to_theirs(mine.protect_response(coap.response(coap_numbers.NOT_FOUND), ref, observe=True))
     back, _ = other.unprotect(last, asked)
     assert (back.code, back.opt.observe) == (aiocoap.NOT_FOUND, None)
 
@@ -219,8 +224,8 @@ def test_their_server_lost_power_and_challenges_us(theirs, tmp_path):
     with pytest.raises(aiocoap.oscore.ReplayErrorWithEcho) as challenged:
         other.unprotect(to_theirs(outer))
     challenge = mine.unprotect_response(to_ours(challenged.value.to_message()), asked)
-    assert challenge.code == coap.UNAUTHORIZED
-    outer, _ = mine.protect_request(get("/new", ((coap.ECHO, challenge.option(coap.ECHO)),)))
+    assert challenge.code == coap_numbers.UNAUTHORIZED
+    outer, _ = mine.protect_request(get("/new", ((coap_numbers.ECHO, challenge.option(coap_numbers.ECHO)),)))
     inner, _ = other.unprotect(to_theirs(outer))
     assert inner.opt.uri_path == ("new",)
     with pytest.raises(aiocoap.oscore.ReplayError):
@@ -235,7 +240,7 @@ def test_our_server_lost_power_and_challenges_them(theirs):
         mine.unprotect_request(to_ours(protected))
     back, _ = other.unprotect(to_theirs(challenged.value.response), asked)
     assert back.code == aiocoap.UNAUTHORIZED
-    protected, asked = other.protect(outgoing(get("/new", ((coap.ECHO, back.opt.echo),))))
+    protected, asked = other.protect(outgoing(get("/new", ((coap_numbers.ECHO, back.opt.echo),))))
     inner, ref = mine.unprotect_request(to_ours(protected))
     assert inner.path == ("new",)
     other.unprotect(to_theirs(mine.protect_response(RESPONSES[0], ref)), asked)

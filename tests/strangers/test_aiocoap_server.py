@@ -24,7 +24,7 @@ from aiocoap.transports.oscore import OSCOREAddress
 from admit.connection import Connection, block_wise
 from admit.suite import HostSuite
 from admit.transport.udp import UdpTransport
-from admit_protocol import coap, edhoc, oscore_client
+from admit_protocol import ccs, coap, coap_numbers, edhoc, edhoc_client, oscore_client
 from admit_protocol.edhoc_initiator import Initiator
 from admit_protocol.errors import Replayed, TimedOut, Unverified
 
@@ -186,9 +186,9 @@ def test_an_answer_may_come_long_after_its_acknowledgement():
 
 def test_errors_are_answers():
     async def story(server, connection):
-        assert (await connection.request(get("/nowhere"))).code == coap.NOT_FOUND
-        assert (await connection.request(coap.request(coap.DELETE, "/kept"))).code == coap.METHOD_NOT_ALLOWED
-        assert (await connection.request(get("/private"))).code == coap.UNAUTHORIZED
+        assert (await connection.request(get("/nowhere"))).code == coap_numbers.NOT_FOUND
+        assert (await connection.request(coap.request(coap.DELETE, "/kept"))).code == coap_numbers.METHOD_NOT_ALLOWED
+        assert (await connection.request(get("/private"))).code == coap_numbers.UNAUTHORIZED
 
     run(story)
 
@@ -253,7 +253,7 @@ def test_everything_again_under_oscore(tmp_path):
         assert server.site["kept"].value == LONG
         assert (await alice.request(coap.request(coap.POST, "/echo", LONG), 256)).payload == LONG[::-1]
         assert (await alice.request(get("/late"))).payload == b"late"
-        assert (await alice.request(get("/nowhere"))).code == coap.NOT_FOUND
+        assert (await alice.request(get("/nowhere"))).code == coap_numbers.NOT_FOUND
 
     run(story, shared(tmp_path))
 
@@ -281,12 +281,12 @@ def test_replays_forgeries_and_strangers_are_refused(tmp_path):
         with pytest.raises(Replayed):
             context.unprotect_response(response, reference)
         outer.token = b""
-        assert (await connection.exchange(outer)).code == coap.UNAUTHORIZED
+        assert (await connection.exchange(outer)).code == coap_numbers.UNAUTHORIZED
         outer, _ = ours(secret=bytes(16)).protect_request(get("/private"))
         outer.set_option(coap.OSCORE, b"\x09\x20" + CLIENT_ID)
         assert (await connection.exchange(outer)).code == coap.BAD_REQUEST
         outer, _ = ours(b"\x33").protect_request(get("/private"))
-        assert (await connection.exchange(outer)).code == coap.UNAUTHORIZED
+        assert (await connection.exchange(outer)).code == coap_numbers.UNAUTHORIZED
         other = ours()
         other.sequence = 100
         outer, reference = other.protect_request(get("/private"))
@@ -309,8 +309,8 @@ def edhoc_credentials(origin, server_key, server_style, user_ccs):
     return {origin + "/*": {"edhoc-oscore": own}, ":user": {"edhoc-oscore": user}}
 
 
-def credential_of(ccs):
-    return edhoc.ccs(cbor2.dumps(ccs[14], canonical=True))
+def credential_of(kccs):
+    return ccs.credential(cbor2.dumps(kccs[14], canonical=True))
 
 
 async def handshake(connection, key, user, server, by_value):
@@ -318,7 +318,7 @@ async def handshake(connection, key, user, server, by_value):
     suite = HostSuite()
     id_cred_i = edhoc.by_value(user.data) if by_value else user.id_cred
     initiator = Initiator(suite, 3, [2], suite.private_key(key.d), id_cred_i, user, b"\x0b")
-    response = await edhoc_post(connection, edhoc.encode_prefixed(None, initiator.message_1()))
+    response = await edhoc_post(connection, edhoc_client.encode_prefixed(None, initiator.message_1()))
     _, id_cred_r, _ = initiator.parse_message_2(response.payload)
     assert id_cred_r == (edhoc.by_value(server.data) if by_value else server.id_cred)
     initiator.verify_message_2(server)
@@ -326,7 +326,7 @@ async def handshake(connection, key, user, server, by_value):
 
 
 async def edhoc_post(connection, payload):
-    request = coap.request(coap.POST, "/.well-known/edhoc", payload, coap.CONTENT_CID_EDHOC)
+    request = coap.request(coap.POST, "/.well-known/edhoc", payload, coap_numbers.CONTENT_CID_EDHOC)
     response = await connection.request(request)
     assert response.code == coap.CHANGED
     return response
@@ -349,7 +349,7 @@ def test_edhoc_opens_a_session_with_aiocoap(by_value, combined):
         if combined:
             session.message_3 = message_3
         else:
-            response = await edhoc_post(connection, edhoc.encode_prefixed(initiator.c_r, message_3))
+            response = await edhoc_post(connection, edhoc_client.encode_prefixed(initiator.c_r, message_3))
             assert initiator.verify_message_4(response.payload) == []
         assert (await session.request(get("/private"))).payload == b"who: :user"
         assert (await session.request(get("/long"))).payload == LONG

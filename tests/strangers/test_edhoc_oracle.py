@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from admit.suite import HostSuite
-from admit_protocol import cose, cwt, edhoc
+from admit_protocol import ccs, cose, cwt, edhoc
 from admit_protocol.suite import Suite
 from edhoc_peers import Spy, Stream, initiator, kdf, responder, rfc9529
 from strangers import edhoc_oracle
@@ -35,7 +35,7 @@ def our_credential(kind, role):
         kid = kdf.sha256(role.encode())[:8] if kind == "kcwt by kid" else None
         return edhoc.cwt_credential(cwt.issue(issuer, {cwt.CNF: cwt.cnf(key.public)}, cose.GRANT), kid)
     kid = {"kid as int": {"I": b"\x2b", "R": b"\x05"}[role], "kid of 8 bytes": role.encode() * 8}.get(kind)
-    return edhoc.ccs(cwt.encode_ccs(role, key.public, kid))
+    return ccs.credential(ccs.encode(role, key.public, kid))
 
 
 def parties(kind, role):

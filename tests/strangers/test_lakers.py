@@ -4,7 +4,7 @@ import lakers
 import pytest
 
 from admit.suite import HostSuite
-from admit_protocol import cwt, edhoc, kdf
+from admit_protocol import ccs, edhoc, kdf
 from admit_protocol.errors import Unsupported, Unverified
 from admit_protocol.suite import Suite
 from edhoc_peers import Stream, initiator, responder
@@ -20,7 +20,7 @@ transfers = pytest.mark.parametrize("transfer", [BY_KID, BY_VALUE], ids=["kid", 
 def credential(suite, secret, name, kid, transfer):
     """(our key, our Credential, lakers' Credential) of one CCS that its owner sends as `transfer` says."""
     key = suite.private_key(secret)
-    data = cwt.encode_ccs(name, key.public, kid)
+    data = ccs.encode(name, key.public, kid)
     id_cred = {4: kid} if transfer == BY_KID else edhoc.by_value(data)
     return key, edhoc.Credential(data, key.public, id_cred), lakers.Credential(data)
 

@@ -10,14 +10,11 @@
 
 import os
 
-from ports.virtual.cable import Cable
 from ports.virtual.clock import Clock
 from ports.virtual.entropy import Entropy
 from ports.virtual.keystore import Keystore
 from ports.virtual.outputs import Outputs
-from ports.virtual.radio import Radio
 from ports.virtual.storage import Storage
-from ports.virtual.udp import Udp
 
 
 class Board:
@@ -42,11 +39,18 @@ def open_board():
 
 
 def _links():
+    """The link servers that the board has; the module of one that it lacks is not loaded."""
     if _number("ADMIT_RADIO_FD") is not None:
+        from ports.virtual.radio import Radio
+
         yield Radio(_number("ADMIT_RADIO_FD"))
     if _number("ADMIT_CABLE_FD") is not None:
+        from ports.virtual.cable import Cable
+
         yield Cable(_number("ADMIT_CABLE_FD"))
     if _number("ADMIT_UDP_PORT") is not None:
+        from ports.virtual.udp import Udp
+
         yield Udp(_number("ADMIT_UDP_PORT"))
 
 

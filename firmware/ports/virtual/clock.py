@@ -9,13 +9,7 @@ import time
 try:
     from time import ticks_diff, ticks_ms
 except ImportError:
-
-    def ticks_ms():
-        return int(time.monotonic() * 1000)
-
-    def ticks_diff(later, earlier):
-        return later - earlier
-
+    from ports.virtual.runtime_cpython import ticks_diff, ticks_ms
 
 _FROM_1970_TO_2000_S = 946_684_800
 

@@ -18,29 +18,9 @@ if sys.implementation.name == "micropython":
         yield asyncio.core._io_queue.queue_write(stream)
 
 else:
-    from traceback import print_exception
-
-    def _wake(ready):
-        if not ready.done():
-            ready.set_result(None)
-
-    async def _until(add, remove, stream):
-        ready = asyncio.get_running_loop().create_future()
-        add(stream.fileno(), _wake, ready)
-        try:
-            await ready
-        finally:
-            remove(stream.fileno())
-
-    def readable(stream):
-        """Wait until `stream` (a file or socket) has something to read, has ended or has failed."""
-        loop = asyncio.get_running_loop()
-        return _until(loop.add_reader, loop.remove_reader, stream)
-
-    def writable(stream):
-        """Wait until `stream` takes bytes again."""
-        loop = asyncio.get_running_loop()
-        return _until(loop.add_writer, loop.remove_writer, stream)
+    from ports.virtual.runtime_cpython import print_exception
+    from ports.virtual.runtime_cpython import readable as readable
+    from ports.virtual.runtime_cpython import writable as writable
 
 
 def guarded(server, link, call, *arguments):
