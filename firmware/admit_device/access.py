@@ -4,7 +4,8 @@ The decision itself is admit_protocol.rule's, the same code that answers `admit 
 grant speaks for whom, and keeps verified grants so that a repeat visit costs no signature check.
 """
 
-from admit_protocol import bundle, grant, rule
+from admit_device.ondemand import borrowed
+from admit_protocol import grant, rule
 from admit_protocol.const import const
 from admit_protocol.errors import Replayed, StorageError, Untrusted
 
@@ -82,9 +83,11 @@ class Access:
         False if it is the very bundle in force, so that two couriers may bring the same one. Raises Untrusted,
         Unverified, Malformed, and Replayed("bundle-stale") for an older one.
         """
-        fresh = bundle.parse(data)
-        anchor = self._identity.anchor
-        bundle.verify(fresh, anchor, self._identity.device_id, self._suite)
+        with borrowed():
+            from admit_protocol import bundle
+
+            fresh = bundle.parse(data)
+            bundle.verify(fresh, self._identity.anchor, self._identity.device_id, self._suite)
         is_new = data != self._storage.read(_POLICY)
         if is_new:
             if fresh.epoch <= self.epoch:
@@ -97,7 +100,10 @@ class Access:
     def _load_policy(self):
         stored = self._storage.read(_POLICY)
         if stored:
-            policy = bundle.parse(stored)
+            with borrowed():
+                from admit_protocol import bundle
+
+                policy = bundle.parse(stored)
             self.epoch, self.revoked = policy.epoch, tuple(policy.revoked)
 
 

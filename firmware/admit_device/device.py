@@ -13,7 +13,6 @@ import asyncio
 import gc
 
 from admit_device.clock import Clock
-from admit_device.commissioning import Commissioning
 from admit_device.exchange import Exchange
 from admit_device.faults import print_exception
 from admit_device.identity import COMMISSIONED, Identity
@@ -23,7 +22,7 @@ from admit_device.links import Listener
 from admit_device.login import Login
 from admit_device.preparation import Preparation
 from admit_device.profile import Profile
-from admit_device.resources import Resources, SiteResources
+from admit_device.resources import PublicResources, Resources, SiteResources
 from admit_device.routine_resource import RoutineResource
 from admit_device.routines import collect
 from admit_device.sessions import Sessions
@@ -56,9 +55,9 @@ class Device:
         self._routines, self._outputs = collect(namespace)
         self.kiosk = Kiosk(ports.outputs, self.clock, self._output_changed)
         self.kiosk.rest(self._outputs)
-        commissioning = Commissioning(self.identity, ports.clock, {"admit": VERSION}, self._joined)
+        public = PublicResources(self.identity, ports.clock, {"admit": VERSION}, self._joined)
         self._exchange = Exchange(self.clock, self._send)
-        self._resources = Resources(commissioning, self._exchange.begin_handshake)
+        self._resources = Resources(public, self._exchange.begin_handshake)
         self._exchange.serve(self._resources)
         self._listeners = [self._listener(server) for server in ports.links]
         if self.identity.state == COMMISSIONED:

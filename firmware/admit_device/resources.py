@@ -5,6 +5,7 @@ Decisions are journalled; the reason of a denial goes to the peer whose own gran
 This file knows nothing of links, blocks or encryption: see exchange.py.
 """
 
+from admit_device.ondemand import borrowed
 from admit_protocol import cbor
 from admit_protocol.aif import method_bit
 from admit_protocol.coap import (
@@ -31,6 +32,10 @@ _MAX_PATH = const(80)  # characters: what is longer names nothing here, and woul
 _JOURNAL_PAGE = const(3500)  # bytes of records: with their lengths and the signed head below the 4 KiB of a message
 
 # Bodies: see docs/SPEC.md, "Resources".
+STATE = const(1)
+CREDENTIAL = const(2)
+VERSIONS = const(3)
+MAX_VALUE = const(4)
 _FIRST = const(1)
 _HEAD_BEFORE = const(2)
 _RECORDS = const(3)
@@ -83,14 +88,14 @@ class Request:
 class Resources:
     """The table of resources. A factory device serves those for _ANYONE alone: `open_site` adds the rest."""
 
-    def __init__(self, commissioning, edhoc):
+    def __init__(self, public, edhoc):
         self._journal = self._access = self._login = None
         self._arguments = {}
         self._table = {
-            (".well-known", "core"): (_ANYONE, {GET: _core}),
+            (".well-known", "core"): (_ANYONE, {GET: public.discover}),
             (".well-known", "edhoc"): (_ANYONE, {POST: edhoc}),
-            ("id",): (_ANYONE, {GET: commissioning.describe}),
-            ("identity",): (_ANYONE, {POST: commissioning.join, PUT: commissioning.join}),
+            ("id",): (_ANYONE, {GET: public.describe}),
+            ("identity",): (_ANYONE, {POST: public.join, PUT: public.join}),
         }
 
     def open_site(self, access, journal, login, routines, site):
@@ -143,8 +148,35 @@ class Resources:
             self._login.touch(request.session)
 
 
-def _core(request):
-    return response(CONTENT, _CORE, CONTENT_LINK)
+class PublicResources:
+    """The small handlers for anyone: discovery, /id, and /identity. `joined()` is called after a commissioning."""
+
+    def __init__(self, identity, clock_port, versions, joined):
+        self._identity = identity
+        self._clock_port = clock_port
+        self._versions = versions
+        self._joined = joined
+
+    def discover(self, request):
+        """GET /.well-known/core: what there is. RFC 6690."""
+        return response(CONTENT, _CORE, CONTENT_LINK)
+
+    def describe(self, request):
+        """GET /id: state, credential, versions, and the longest value that this link carries."""
+        body = {STATE: self._identity.state, VERSIONS: self._versions, MAX_VALUE: request.link.layer.max_payload}
+        if self._identity.credential:
+            body[CREDENTIAL] = self._identity.credential.data
+        return response(CONTENT, cbor.encode(body), CONTENT_CBOR)
+
+    def join(self, request):
+        """POST and PUT /identity: see commissioning.py."""
+        with borrowed():
+            from admit_device.commissioning import join
+
+            answer = join(request, self._identity, self._clock_port)
+        if request.method == PUT:
+            self._joined()
+        return answer
 
 
 class SiteResources:

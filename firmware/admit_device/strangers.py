@@ -58,7 +58,7 @@ class StrangerProfile(Profile):
         if "key" not in self._described:
             return Profile.own(self, identity)
         credential = ccs.credential(bytes.fromhex(self._described["credential"]))
-        return identity.private_key(bytes.fromhex(self._described["key"])), credential.id_cred, credential
+        return identity.suite.private_key(bytes.fromhex(self._described["key"])), credential.id_cred, credential
 
     def credential(self, subject):
         """CRED_I of a peer: its raw key, if it is a stranger."""

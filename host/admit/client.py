@@ -18,11 +18,16 @@ from admit_protocol.errors import (
     Busy,
     Conflict,
     Denied,
+    Malformed,
     NotFound,
     Refused,
+    Replayed,
     TimedOut,
+    Unauthenticated,
     UnknownCredential,
+    Unsupported,
     Untrusted,
+    Unverified,
 )
 
 METHOD = 2  # the user by static Diffie-Hellman, the device by signature
@@ -58,7 +63,7 @@ class Description:
 
 async def describe(connection: Connection) -> Description:
     """GET /id. Nothing in it is proven yet."""
-    response = checked(await connection.request(coap.request(coap.GET, "/id")))
+    response = unproven(await connection.request(coap.request(coap.GET, "/id")))
     body = cbor.expect(cbor.decode(response.payload), dict, "id-body")
     state = cbor.expect(body.get(_STATE), str, "id-body")
     credential_data = cbor.expect(body.get(_CREDENTIAL), (bytes, type(None)), "id-body")
@@ -106,7 +111,7 @@ class Session:
         message_1 = edhoc_client.encode_prefixed(None, initiator.message_1())
         response = await self.connection.request(_edhoc_request(message_1, coap_numbers.CONTENT_CID_EDHOC))
         _raise_edhoc_error(response)
-        _, id_cred_r, _ = initiator.parse_message_2(checked(response).payload)
+        _, id_cred_r, _ = initiator.parse_message_2(unproven(response).payload)
         if id_cred_r != self._device.id_cred:
             raise Untrusted("device-other", "the device names another key than the one in its credential")
         initiator.verify_message_2(self._device)
@@ -131,7 +136,11 @@ class Session:
         message = coap.request(coap.GET, path, options=[(coap.OBSERVE, b"")])
         outer, reference = self._context.protect_request(message)
         async for response in self.connection.observe(outer):
-            yield checked(self._context.unprotect_response(response, reference))
+            try:
+                told = self._context.unprotect_response(response, reference)
+            except (Malformed, Replayed, Unauthenticated, Unsupported, Unverified):
+                continue  # anybody may send that: it ends nothing (RFC 8613 section 8.4)
+            yield checked(told)
 
     async def _exchange(self, message: coap.Message) -> coap.Message:
         return await self._introducing(lambda: self._protected(message))
@@ -177,7 +186,7 @@ class Session:
         body = edhoc_client.encode_prefixed(self._context.sender_id, self._message_3)
         response = await self.connection.request(_edhoc_request(body, coap_numbers.CONTENT_CID_EDHOC))
         _raise_edhoc_error(response)
-        checked(response)
+        unproven(response)
         self._message_3 = None
 
     def _initiator(self) -> Initiator:
@@ -203,6 +212,14 @@ def _raise_edhoc_error(response: coap.Message) -> None:
     if said == "edhoc-unexpected":
         raise TimedOut("session-lost", "it knows nothing of this handshake")
     raise Refused("handshake-refused", said, response.code)
+
+
+def unproven(response: coap.Message) -> coap.Message:
+    """The response of somebody who has proven nothing; an error in it is no more than a refusal."""
+    try:
+        return checked(response)
+    except AdmitError as error:
+        raise Refused(error.reason, error.detail, response.code) from None
 
 
 _BY_STATUS = {coap_numbers.NOT_FOUND: NotFound, coap_numbers.CONFLICT: Conflict, coap_numbers.SERVICE_UNAVAILABLE: Busy}

@@ -14,6 +14,7 @@ from admit_protocol.coap import OBSERVE, Message
 from admit_protocol.errors import AdmitError, TimedOut
 
 REQUEST_TIMEOUT_S = 30.0
+_HEADERS = 48  # bytes at most of an unprotected request beside its payload, block options included
 
 
 class Connection:
@@ -59,7 +60,7 @@ class Connection:
 
     async def request(self, request: Message) -> Message:
         """Send a request whose bodies may need several blocks (RFC 7959), and return the whole response."""
-        return await block_wise(request, self.max_payload - 32, self.exchange)
+        return await block_wise(request, self.max_payload - _HEADERS, self.exchange)
 
     @contextlib.contextmanager
     def _listen(self, request: Message):

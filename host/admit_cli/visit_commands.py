@@ -50,7 +50,8 @@ async def _login(call: Call, wallet: Wallet, device: str, link: str | None, seco
 async def _turn(call: Call, session: Session, device: str, seconds: int | None) -> None:
     progress(f"logging in at {device}")
     response = await session.request(coap.POST, "/login")
-    idle_s = cbor.decode(response.payload)[_IDLE_S]
+    body = cbor.expect(cbor.decode(response.payload), dict, "login-body")
+    idle_s = cbor.expect(body.get(_IDLE_S), int, "login-body")
     names = list(await routines_module.list_routines(session))
     call.out.fields("login", {"device": device, "idle_s": idle_s, "routines": names}, ["routines"])
     await _wait(seconds)

@@ -1,7 +1,7 @@
 """A factory device joins a site once, over its cable, whatever is torn on the way."""
 
-from admit_device.commissioning import CREDENTIAL, MAX_VALUE, STATE, VERSIONS
 from admit_device.device import VERSION
+from admit_device.resources import CREDENTIAL, MAX_VALUE, STATE, VERSIONS
 from admit_protocol import cbor, coap, coap_numbers, cose
 from memory_ports import WEDNESDAY
 from rig import Phone, Rig, Site

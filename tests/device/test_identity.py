@@ -1,5 +1,6 @@
 """A device makes its key once, joins one site once, and survives a power cut at each step of that."""
 
+from admit_device.commissioning import commission, make_key
 from admit_device.identity import COMMISSIONED, FACTORY, Identity
 from admit_protocol import anchor, credential, issuing
 from admit_protocol.errors import Conflict, LocalError, Untrusted, Unverified
@@ -26,28 +27,28 @@ def test_the_key_is_made_once_and_found_again():
     keystore = Memory()
     identity = new(keystore)
     assert identity.state == FACTORY and identity.key is None
-    public = identity.make_key(bytes(32))
-    assert identity.make_key(b"\x01" * 32) == public
-    assert new(keystore).make_key(bytes(32)) == public
+    public = make_key(identity, bytes(32))
+    assert make_key(identity, b"\x01" * 32) == public
+    assert make_key(new(keystore), bytes(32)) == public
 
 
 def test_the_hosts_contribution_changes_the_key():
-    assert new(Memory()).make_key(bytes(32)) != new(Memory()).make_key(b"\x01" * 32)
+    assert make_key(new(Memory()), bytes(32)) != make_key(new(Memory()), b"\x01" * 32)
 
 
 def test_commissioning_happens_once_and_repeating_the_same_is_no_error():
     keystore = Memory()
     key, site = make_site("one")
     identity = new(keystore)
-    data = vouch(key, site, identity.make_key(bytes(32)))
-    identity.commission(data, site.encode())
-    identity.commission(data, site.encode())
+    data = vouch(key, site, make_key(identity, bytes(32)))
+    commission(identity, data, site.encode())
+    commission(identity, data, site.encode())
     assert (identity.state, identity.device_id) == (COMMISSIONED, "kiosk-1")
     assert new(keystore).device_id == "kiosk-1"
     with raises(Conflict, "identity-commissioned"):
-        identity.commission(vouch(key, site, identity.key.public, "kiosk-2"), site.encode())
+        commission(identity, vouch(key, site, identity.key.public, "kiosk-2"), site.encode())
     with raises(Conflict, "identity-commissioned"):
-        identity.make_key(bytes(32))
+        make_key(identity, bytes(32))
 
 
 def test_a_credential_must_be_of_that_site_for_our_key_and_signed():
@@ -55,14 +56,14 @@ def test_a_credential_must_be_of_that_site_for_our_key_and_signed():
     key, site = make_site("one")
     other_key, other = make_site("two")
     with raises(LocalError, "identity-no-key"):
-        identity.commission(vouch(key, site, other_key.public), site.encode())
-    public = identity.make_key(bytes(32))
+        commission(identity, vouch(key, site, other_key.public), site.encode())
+    public = make_key(identity, bytes(32))
     with raises(Untrusted, "credential-other-site"):
-        identity.commission(vouch(other_key, other, public), site.encode())
+        commission(identity, vouch(other_key, other, public), site.encode())
     with raises(Unverified, "cose-signature"):
-        identity.commission(vouch(other_key, site, public), site.encode())
+        commission(identity, vouch(other_key, site, public), site.encode())
     with raises(Untrusted, "identity-other-key"):
-        identity.commission(vouch(key, site, other_key.public), site.encode())
+        commission(identity, vouch(key, site, other_key.public), site.encode())
     assert identity.state == FACTORY
 
 
@@ -74,8 +75,8 @@ def test_a_power_cut_at_either_write_leaves_the_old_identity_or_the_new():
         public = None
         try:
             identity = new(keystore)
-            public = identity.make_key(bytes(32))
-            identity.commission(vouch(key, site, public), site.encode())
+            public = make_key(identity, bytes(32))
+            commission(identity, vouch(key, site, public), site.encode())
         except PowerCut:
             pass
         keystore.cut_after = None

@@ -37,7 +37,7 @@ def test_a_folder_without_a_site_is_said_to_be_one(tmp_path):
 
 
 def test_the_folder_comes_from_the_flag_then_the_variable_then_the_config(tmp_path, monkeypatch, config):
-    assert site_folder() == Path(os.environ["XDG_DATA_HOME"]) / "admit"
+    assert site_folder() == Path(os.environ["XDG_DATA_HOME"]) / "admit/site"
     config.write_text('site = "/from/config"\n')
     assert site_folder() == Path("/from/config")
     monkeypatch.setenv("ADMIT_SITE", "~/from-variable")
