@@ -3,8 +3,17 @@
 Nothing else in the firmware does work at import.
 """
 
-import asyncio
+# ruff: noqa: E402
+
+import gc
 import sys
+
+# Importing makes almost as much garbage as code. Collected often, it is gone before the next module is put beside it;
+# collected late, it leaves a quarter of the heap in holes that no buffer fits into.
+if hasattr(gc, "threshold"):  # MicroPython
+    gc.threshold(4096)
+
+import asyncio
 
 from admit_device.device import Device
 
@@ -22,7 +31,10 @@ def main():
         from admit_device.strangers import load
 
         profile = load(board.test_identity)
-    asyncio.run(Device(board, load_routines(board.routines_file), profile).run())
+    device = Device(board, load_routines(board.routines_file), profile)
+    if hasattr(gc, "threshold"):
+        gc.threshold(-1)  # from now on when the heap is full, and in every pause
+    asyncio.run(device.run())
 
 
 def load_routines(path):

@@ -16,7 +16,7 @@ from admit.virtual import frames
 from admit.virtual.air import Air
 from admit.virtual.peripheral import Peripheral
 from admit.virtual.radio import Radio
-from admit_protocol.gatt import DOWNSTREAM, UPSTREAM
+from admit_protocol.gatt_uuids import DOWNSTREAM, UPSTREAM
 
 PATIENCE_S = 10.0
 

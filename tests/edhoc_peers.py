@@ -1,6 +1,6 @@
 """Who meets whom in the EDHOC tests, on both runtimes: fixed identities, whole handshakes, and a spy on all values."""
 
-from admit_protocol import cbor, ccs, edhoc, edhoc_initiator, edhoc_responder, edhoc_session, kdf
+from admit_protocol import cbor, ccs, edhoc_client, edhoc_initiator, edhoc_responder, edhoc_session, kdf
 from admit_protocol.suite import Suite
 from support import vectors
 
@@ -116,7 +116,7 @@ def initiator(method=2, suites=(2,), c_i=b"\x0a", key=USER, cred=CRED_I, suite=S
     return edhoc_initiator.Initiator(suite, method, suites, key, cred.id_cred, cred, c_i, ephemeral, known_ead)
 
 
-def responder(methods=edhoc.METHODS, suites=(2, 3), key=DEVICE, cred=CRED_R, suite=SUITE, known_ead=()):
+def responder(methods=edhoc_client.METHODS, suites=(2, 3), key=DEVICE, cred=CRED_R, suite=SUITE, known_ead=()):
     """Our device as Responder."""
     return edhoc_responder.Responder(suite, methods, suites, key, cred.id_cred, cred, known_ead)
 

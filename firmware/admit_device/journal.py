@@ -83,7 +83,7 @@ class Journal:
             self.record(journal.HANDSHAKES_FAILED, None, "", journal.DENIED, {journal.COUNT: self._failures})
             self._failures = 0
 
-    def page(self, start, most_bytes):
+    def page(self, start, limit):
         """(first sequence number, head before it, [record bytes]): from `start` on, one or as many as fit."""
         older = self._segments.older()
         (first, head), records = older or (self._segments.header, [])
@@ -92,8 +92,8 @@ class Journal:
         for data in records[:skip]:
             head = journal.chain(head, data)
         end = skip
-        while end < len(records) and (end == skip or len(records[end]) <= most_bytes):
-            most_bytes -= len(records[end])
+        while end < len(records) and (end == skip or len(records[end]) <= limit):
+            limit -= len(records[end])
             end += 1
         return first + skip, head, records[skip:end]
 

@@ -45,7 +45,7 @@ _LOGIN_SUBJECT = const(2)
 
 _METHODS = {GET: "GET ", POST: "POST ", PUT: "PUT ", DELETE: "DELETE "}
 
-_CORE = (
+_CORE = const(
     b'</.well-known/core>;ct=40,</.well-known/edhoc>;rt="core.edhoc",</id>;ct=60;rt="admit.id",'
     b'</r>;ct=60;rt="admit.routines";osc,</login>;rt="admit.login";osc'
 )
@@ -182,8 +182,8 @@ class PublicResources:
 class SiteResources:
     """The small handlers of a commissioned device: login, policy, journal, health."""
 
-    def __init__(self, device_identity, access, login, journal, sessions, health):
-        self._identity = device_identity
+    def __init__(self, identity, access, login, journal, sessions, health):
+        self._identity = identity
         self._access = access
         self._login = login
         self._journal = journal

@@ -14,13 +14,13 @@ class Segments:
     Each segment opens with a header: its generation, and whatever the owner wants to know at its start.
     """
 
-    def __init__(self, storage, name, size, first_header=None):
+    def __init__(self, storage, name, size, header=None):
         self._storage = storage
         self._names = (name + "-a", name + "-b")
         self._size = size
         headers = [self._header(each) for each in self._names]
         if headers == [None, None]:
-            headers[0] = self._start(0, 0, first_header)
+            headers[0] = self._start(0, 0, header)
         self._active = 1 if headers[1] and (headers[0] is None or headers[1][0] > headers[0][0]) else 0
         self.generation, self.header = headers[self._active]
         self._count = len(self._storage.records(self._names[self._active])) - 1

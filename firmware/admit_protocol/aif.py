@@ -9,23 +9,21 @@ from . import cbor
 from .const import const
 from .errors import Malformed, Unsupported
 
-# Methods in a mask, RFC 9237 section 3: bit = CoAP method code - 1.
+# Methods in a mask, RFC 9237 section 3: bit = CoAP method code - 1; these and iPATCH, PATCH.
 GET = const(1)
 POST = const(2)
 PUT = const(4)
 DELETE = const(8)
 FETCH = const(16)
-PATCH = const(32)
-IPATCH = const(64)
 
-DYNAMIC = const(32)  # GET << DYNAMIC is Dynamic-GET: on what a request to this path created. RFC 9237 section 2.3
+_DYNAMIC = const(32)  # GET << _DYNAMIC is Dynamic-GET: on what a request to this path created. RFC 9237 section 2.3
 
-_METHODS = const(0x7F | 0x7F << DYNAMIC)
+_METHODS = const(0x7F | 0x7F << _DYNAMIC)
 
 
-def method_bit(coap_code):
+def method_bit(code):
     """The mask of a CoAP method code 1..7; 0, which no mask holds, for any other code."""
-    return 1 << coap_code - 1 if 1 <= coap_code <= 7 else 0
+    return 1 << code - 1 if 1 <= code <= 7 else 0
 
 
 def encode(entries):

@@ -12,8 +12,8 @@ from .errors import LocalError, Malformed
 _MAX_DEPTH = const(8)  # arrays, maps and tags inside one another
 MAX_LENGTH = const(4096)  # bytes
 
-_SIMPLE = (False, True, None)  # 0xf4, 0xf5, 0xf6
-_SMALLEST = (24, 0x100, 0x10000, 0x100000000)  # of an argument in 1, 2, 4, 8 bytes
+_SIMPLE = const((False, True, None))  # 0xf4, 0xf5, 0xf6
+_SMALLEST = const((24, 0x100, 0x10000, 0x100000000))  # of an argument in 1, 2, 4, 8 bytes
 
 
 class Tag:

@@ -23,10 +23,8 @@ CONTINUE = const(0x5F)
 BAD_REQUEST = const(0x80)
 NOT_ACCEPTABLE = const(0x86)
 
-IF_MATCH = const(1)
 URI_HOST = const(3)
 ETAG = const(4)
-IF_NONE_MATCH = const(5)
 OBSERVE = const(6)
 URI_PORT = const(7)
 OSCORE = const(9)
@@ -53,9 +51,7 @@ MAX_QUEUE = const(8)
 # Critical options: number -> shortest, longest value, whether it may repeat. RFC 7252 table 4, RFC 7959 table 1,
 # RFC 8613 section 2; RFC 9668 section 3.1 says that a value of the EDHOC option is ignored, so any length will do.
 _CRITICAL = {
-    IF_MATCH: (0, 8, True),
     URI_HOST: (1, 255, False),
-    IF_NONE_MATCH: (0, 0, False),
     URI_PORT: (0, 2, False),
     OSCORE: (0, 255, False),
     URI_PATH: (0, 255, True),

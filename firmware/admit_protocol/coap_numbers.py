@@ -20,6 +20,8 @@ INTERNAL_SERVER_ERROR = const(0xA0)
 SERVICE_UNAVAILABLE = const(0xA3)
 GATEWAY_TIMEOUT = const(0xA4)
 
+IF_MATCH = const(1)
+IF_NONE_MATCH = const(5)
 MAX_AGE = const(14)
 ECHO = const(252)
 NO_RESPONSE = const(258)

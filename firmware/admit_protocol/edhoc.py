@@ -13,12 +13,11 @@ from .const import const
 from .errors import Malformed, Unsupported
 
 SUITES = {2: 8, 3: 16}  # cipher suites we run: length of MAC and of AEAD tag, bytes. RFC 9528 section 3.6
-METHODS = (0, 1, 2, 3)
 # COSE header parameters of ID_CRED_x
 KID = const(4)
 _KCWT = const(13)
-KCCS = const(14)
-PADDING = const(0)  # EAD label, RFC 9528 section 3.8.1
+_KCCS = const(14)
+_PADDING = const(0)  # EAD label, RFC 9528 section 3.8.1
 MAX_IDENTIFIER = const(7)  # bytes of C_I, C_R: an OSCORE id with a 13-byte nonce, RFC 8613 section 3.3
 
 # CRED_x as it enters MACs and transcripts, its public key (64 bytes x, y), and the ID_CRED_x that goes with it.
@@ -45,12 +44,12 @@ def credential_of(data, public, kid):
 def by_value(data):
     """The ID_CRED_x that carries CRED_x `data` itself: kccs, or kcwt with its tag 18."""
     item = cbor.decode(data)
-    return {KCCS: item} if isinstance(item, dict) else {_KCWT: cbor.Tag(18, item)}
+    return {_KCCS: item} if isinstance(item, dict) else {_KCWT: cbor.Tag(18, item)}
 
 
 def carried(id_cred):
     """The bytes of the tagged CWT or of the CCS that `id_cred` carries, or None if it only names one."""
-    for label in (_KCWT, KCCS):
+    for label in (_KCWT, _KCCS):
         if label in id_cred:
             return cbor.encode(id_cred[label])
     return None
@@ -99,7 +98,7 @@ def decode_id_cred(item):
     if KID in item:
         raise Malformed("edhoc-id-cred", "a lone kid goes bare")
     kcwt = item.get(_KCWT)
-    if isinstance(item.get(KCCS), dict) or isinstance(kcwt, cbor.Tag) and kcwt.number == 18:
+    if isinstance(item.get(_KCCS), dict) or isinstance(kcwt, cbor.Tag) and kcwt.number == 18:
         return item
     raise Unsupported("edhoc-id-cred")
 
@@ -125,7 +124,7 @@ def decode_ead(items):
             ead[-1] = (ead[-1][0], item)
         else:
             raise Malformed("edhoc-ead")
-    return [pair for pair in ead if pair[0] != PADDING]
+    return [pair for pair in ead if pair[0] != _PADDING]
 
 
 # Suites and errors: RFC 9528 sections 5.2 and 6

@@ -6,6 +6,8 @@ Owns, rules, must not know: as `edhoc`, which has the rest.
 from . import cbor, edhoc
 from .errors import Malformed
 
+METHODS = (0, 1, 2, 3)
+
 
 def encode_message_1(method, cipher_suites, g_x, c_i, ead=()):
     """METHOD, SUITES_I (the last one is selected), G_X (32 bytes), C_I, ? EAD_1."""

@@ -39,7 +39,7 @@ class Initiator(edhoc_session.Session):
 
     def __init__(self, suite, method, cipher_suites, key, id_cred_i, cred_i, c_i, ephemeral=None, known_ead=()):
         super().__init__(suite, key, id_cred_i, cred_i, known_ead)
-        if method not in edhoc.METHODS:
+        if method not in edhoc_client.METHODS:
             raise LocalError("edhoc-method")
         if len(c_i) > edhoc.MAX_IDENTIFIER:
             raise LocalError("edhoc-connection-id")

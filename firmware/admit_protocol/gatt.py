@@ -10,10 +10,6 @@ from .coap import EMPTY, MAX_TOKEN, Message, check_code, decode_body, encode_bod
 from .const import const
 from .errors import LocalError, Malformed, Unsupported
 
-SERVICE = const("8df804b7-3300-496d-9dfa-f8fb40a236bc")
-DOWNSTREAM = const("8bf52767-5625-43ca-a678-70883a366866")  # the client writes, with response
-UPSTREAM = const("ab3720c8-7fc0-41f8-aa2a-9a45c2c01a4b")  # the server indicates
-
 MIN_MTU = const(128)
 _MAX_VALUE = const(512)  # Bluetooth Core, part F section 3.2.9
 TIMEOUT_MS = const(5000)

@@ -65,19 +65,19 @@ def parse(data):
     return Grant(parsed)
 
 
-def verify_issuer(grant, authority_public, site_id, suite):
+def verify_issuer(grant, public, site_id, suite):
     """Believe the grant: it is of this site, and signed by its authority.
 
     Raises Untrusted grant-other-site or Unverified cose-signature.
     """
     if grant.site_id != site_id:
         raise Untrusted("grant-other-site", "the grant is another site's")
-    cwt.verify(grant.cwt, authority_public, cose.GRANT, suite)
+    cwt.verify(grant.cwt, public, cose.GRANT, suite)
 
 
-def verify(grant, authority_public, site_id, device_id, suite, revoked):
+def verify(grant, public, site_id, device_id, suite, revoked):
     """Believe the grant, and that it counts on this device: `verify_issuer`, then `check_here`."""
-    verify_issuer(grant, authority_public, site_id, suite)
+    verify_issuer(grant, public, site_id, suite)
     check_here(grant, device_id, revoked)
 
 

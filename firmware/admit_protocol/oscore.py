@@ -96,14 +96,14 @@ class Context:
         self.sequence = number + 1
         return number.to_bytes(5, "big").lstrip(b"\x00") or b"\x00"
 
-    def _nonce(self, generator_id, partial_iv):
+    def _nonce(self, identifier, partial_iv):
         """RFC 8613 section 5.2: size of the id, id in 7 bytes, Partial IV in 5, all XORed with the Common IV."""
-        parts = len(generator_id) << 96 | int.from_bytes(generator_id, "big") << 40 | int.from_bytes(partial_iv, "big")
+        parts = len(identifier) << 96 | int.from_bytes(identifier, "big") << 40 | int.from_bytes(partial_iv, "big")
         return (self._common_iv ^ parts).to_bytes(13, "big")
 
-    def _response_nonce(self, ref, generator_id, partial_iv):
+    def _response_nonce(self, ref, identifier, partial_iv):
         """The request's own nonce for a response without Partial IV. RFC 8613 section 5.2."""
-        return self._nonce(ref.kid, ref.partial_iv) if partial_iv is None else self._nonce(generator_id, partial_iv)
+        return self._nonce(ref.kid, ref.partial_iv) if partial_iv is None else self._nonce(identifier, partial_iv)
 
     def _seal(self, message, outside, plaintext, nonce, ref):
         outer = message.copy()
@@ -255,6 +255,6 @@ def join(outer, plaintext):
     return inner
 
 
-def _derive(prk, id_, id_context, kind, length):
+def _derive(prk, identifier, id_context, kind, length):
     """RFC 8613 section 3.2.1."""
-    return hkdf_expand(prk, cbor.encode([id_, id_context, _ALGORITHM, kind, length]), length)
+    return hkdf_expand(prk, cbor.encode([identifier, id_context, _ALGORITHM, kind, length]), length)

@@ -9,7 +9,7 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from admit_protocol import aif, rule
+from admit_protocol import aif, coap_numbers, rule
 from admit_protocol.errors import LocalError, Malformed
 
 METHODS = {
@@ -18,8 +18,8 @@ METHODS = {
     "PUT": aif.PUT,
     "DELETE": aif.DELETE,
     "FETCH": aif.FETCH,
-    "PATCH": aif.PATCH,
-    "IPATCH": aif.IPATCH,
+    "PATCH": aif.method_bit(coap_numbers.PATCH),
+    "IPATCH": aif.method_bit(coap_numbers.IPATCH),
 }
 NEVER = "never"
 

@@ -1,5 +1,6 @@
 """`admit demo --keep`, played once: the story on stdout, its end, and what is left of it."""
 
+import asyncio
 import os
 import re
 import signal
@@ -8,6 +9,9 @@ import sys
 
 import pytest
 
+from admit_cli.demo_command import _Demo
+from admit_cli.hints import DONE
+from admit_protocol.errors import LocalError
 from cli_kiosk import LIMIT_S, Typist
 
 LINES, COLUMNS = 90, 110
@@ -101,7 +105,15 @@ def test_ctrl_c_ends_it_and_nothing_is_left(typist, kept):
     assert secret not in "\n".join([*lines, rest])
 
 
-def test_a_step_that_ends_otherwise_ends_the_demo(typist):
+@pytest.mark.parametrize("line, told", [("devices", ""), ("--version", "what it does not say")])
+def test_a_command_that_ends_otherwise_than_told_ends_the_demo(tmp_path, capsys, line, told):
+    with pytest.raises(LocalError) as failed:
+        asyncio.run(_Demo(tmp_path)._type(line, DONE, told))
+    assert failed.value.reason == "demo-failed"
+    assert f"$ admit {line}" in capsys.readouterr().out
+
+
+def test_a_kiosk_that_does_not_start_ends_the_demo(typist):
     said = typist.end(typist.start("demo", ADMIT_MICROPYTHON="/no/such/micropython"), 1).stderr
     assert "(board-dead)" in said
     assert os.listdir(typist.settings["TMPDIR"]) == []

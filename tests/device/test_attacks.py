@@ -134,8 +134,8 @@ def test_critical_options_that_we_do_not_know_are_refused_inside_and_outside():
     alice = visitor(rig)
     for options in (
         ((9 + 2 * 1000, b""),),
-        ((coap.IF_MATCH, b""),),
-        ((coap.IF_NONE_MATCH, b""),),
+        ((coap_numbers.IF_MATCH, b""),),
+        ((coap_numbers.IF_NONE_MATCH, b""),),
         ((coap.ACCEPT, b""), (coap.ACCEPT, b"")),
         ((coap.BLOCK2, b"\0\0\0\0"),),
     ):
@@ -156,7 +156,7 @@ def test_what_an_attacker_puts_around_a_protected_request_changes_nothing_in_it(
         (coap.BLOCK1, block.encode(3, True, 0)),
         (coap.BLOCK2, block.encode(3, False, 0)),
         (coap.OBSERVE, b""),
-        (coap.IF_MATCH, b""),
+        (coap_numbers.IF_MATCH, b""),
         (2001, b"x"),
     ):
         outer, reference = protected(alice, coap.GET, "/r", b"")

@@ -126,7 +126,7 @@ def test_no_other_signed_thing_of_the_site_passes_for_a_grant():
         (by_the_device, "cose-signature"),
     ):
         assert finish_with(rig, data) == reason
-    raw_key = {edhoc.KCCS: {8: {1: cose.encode_key(ALICE.public)}}}
+    raw_key = {14: {8: {1: cose.encode_key(ALICE.public)}}}
     assert finish_with(rig, None, id_cred=raw_key) == "cose-tag"
 
 

@@ -235,7 +235,7 @@ def test_a_late_error_is_told_like_an_early_one():
 
 def test_an_unknown_critical_option_is_refused_and_an_elective_one_is_not():
     alice = Visitor(new_kiosk())
-    refused = alice.ask(coap.GET, "/r", options=((coap.IF_MATCH, b""),))
+    refused = alice.ask(coap.GET, "/r", options=((coap_numbers.IF_MATCH, b""),))
     assert (refused.code, reason(refused)) == (coap_numbers.BAD_OPTION, "coap-critical-option")
     assert alice.ask(coap.GET, "/r", options=((2048, b"?"),)).code == coap.CONTENT
     assert alice.send(coap.request(coap.GET, "/id", options=((2049, b"?"),))).code == coap_numbers.BAD_OPTION

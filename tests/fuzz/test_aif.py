@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from admit_protocol import aif, cbor
 from fuzz.strategies import FUZZ, hostile, parsed, texts, values
 
-KNOWN = 0x7F | 0x7F << aif.DYNAMIC
+KNOWN = 0x7F | 0x7F << 32
 
 paths = texts.map("/{}".format)
 masks = st.integers(1, KNOWN).map(lambda mask: mask & KNOWN or 1)

@@ -35,7 +35,7 @@ identifiers = st.binary(max_size=7)
 def session(method=2, ead=()):
     """Both roles in mid-air with fixed ephemerals: (initiator, message_1, responder, message_2)."""
     i = initiator(method, (2,), b"\x0a", USER, CRED_I, SUITE, SUITE.private_key(X))
-    r = responder(edhoc.METHODS, (2, 3), DEVICE, CRED_R, SUITE)
+    r = responder(edhoc_client.METHODS, (2, 3), DEVICE, CRED_R, SUITE)
     message_1 = i.message_1(ead)
     r.parse_message_1(message_1)
     return i, message_1, r, r.message_2(SUITE.private_key(Y), b"\x0b", ead)
@@ -114,7 +114,7 @@ def test_what_a_parser_accepts_it_would_have_written(data):
     except RemoteError:
         return
     items = cbor.decode_sequence(data)
-    if edhoc.PADDING not in items[4:]:
+    if 0 not in items[4:]:  # padding
         assert edhoc_client.encode_message_1(*parsed) == data
 
 
@@ -123,7 +123,7 @@ def test_what_a_parser_accepts_it_would_have_written(data):
 def test_a_changed_message_1_never_leads_to_a_session(data):
     i, message_1, _, _ = session()
     changed = data.draw(mutated(message_1).filter(lambda other: other != message_1))
-    r = responder(edhoc.METHODS, (2, 3), DEVICE, CRED_R, SUITE)
+    r = responder(edhoc_client.METHODS, (2, 3), DEVICE, CRED_R, SUITE)
     try:
         r.parse_message_1(changed)
         message_2 = r.message_2(SUITE.private_key(Y), b"\x0b" if r.c_i != b"\x0b" else b"\x0c")
@@ -136,7 +136,7 @@ def test_a_changed_message_1_never_leads_to_a_session(data):
     assert_dead(i)
 
 
-@pytest.mark.parametrize("method", edhoc.METHODS)
+@pytest.mark.parametrize("method", edhoc_client.METHODS)
 @quick
 @given(st.data())
 def test_a_changed_message_2_is_never_verified(method, data):
@@ -204,7 +204,7 @@ def test_a_session_runs_in_order_or_not_at_all(role, order):
     subject = (
         initiator(2, (2,), b"\x0a", USER, CRED_I, SUITE, SUITE.private_key(X))
         if role == "I"
-        else responder(edhoc.METHODS, (2, 3), DEVICE, CRED_R, SUITE)
+        else responder(edhoc_client.METHODS, (2, 3), DEVICE, CRED_R, SUITE)
     )
     expected = 0
     for n in order:
@@ -255,9 +255,9 @@ def test_swapped_identities_do_not_verify():
         (mallory, cred_mallory, CRED_I),
         (USER, CRED_I, cred_mallory),
     ):
-        for method in edhoc.METHODS:
+        for method in edhoc_client.METHODS:
             i = initiator(method, (2,), b"\x0a", key, named, SUITE)
-            r = responder(edhoc.METHODS, (2,), DEVICE, CRED_R, SUITE)
+            r = responder(edhoc_client.METHODS, (2,), DEVICE, CRED_R, SUITE)
             r.parse_message_1(i.message_1())
             i.parse_message_2(r.message_2(SUITE.generate(), b"\x0b"))
             i.verify_message_2(CRED_R)

@@ -10,7 +10,7 @@ from admit.transport.ble import scan
 from admit.transport.virtual import SharedRadio, shared_radio
 from admit.virtual import frames, peripheral
 from admit.virtual.peripheral import MAX_LINKS, advertisement, scan_response
-from admit_protocol.gatt import SERVICE
+from admit_protocol.gatt_uuids import SERVICE
 from air_support import Central, Kiosk, characteristics, ending, run, until
 
 KINDS = core.AdvertisingData.Type

@@ -153,7 +153,7 @@ def test_critical_options_are_understood_or_refused():
     check_critical([(6, b""), (11, b"r"), (11, b"open"), (17, b"\x3c"), (23, b"\x06"), (252, bytes(60))], known)
     check_critical([(coap.EDHOC, b"ignored")], known)  # RFC 9668 section 3.1
     for options in (
-        [(coap.IF_MATCH, b"")],  # critical, not in our list
+        [(coap_numbers.IF_MATCH, b"")],  # critical, not in our list
         [(65001, b"")],
         [(coap.URI_PATH, b"x" * 256)],  # too long: RFC 7252 section 5.4.3
         [(coap.BLOCK2, bytes(4))],

@@ -162,7 +162,7 @@ def test_message_3_is_made_only_after_message_2_is_verified():
 
 
 def test_the_user_key_is_used_once_and_only_for_what_the_method_says():
-    for method in edhoc.METHODS:
+    for method in edhoc_client.METHODS:
         key = WatchedKey(USER)
         i = initiator(method, key=key)
         to_message_3(i, responder())

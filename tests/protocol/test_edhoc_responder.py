@@ -158,7 +158,7 @@ def test_message_3_is_one_byte_string():
 def test_an_initiator_must_prove_the_credential_that_it_names():
     mallory, hers = identity("mallory", CRED_I.id_cred[4])
     reasons = ("edhoc-signature-3", "edhoc-signature-3", "edhoc-mac-3", "edhoc-mac-3")
-    for method in edhoc.METHODS:
+    for method in edhoc_client.METHODS:
         i, r = initiator(method, key=mallory, cred=hers), responder()
         _, _, message_3 = to_message_3(i, r)
         assert r.parse_message_3(message_3)[0] == CRED_I.id_cred  # she may say so

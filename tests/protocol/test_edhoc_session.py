@@ -1,6 +1,6 @@
 """What both EDHOC roles share: the key schedule, step by step after RFC 9529, and sessions that end when they must."""
 
-from admit_protocol import cbor, ccs, edhoc, edhoc_session, kdf
+from admit_protocol import cbor, ccs, edhoc, edhoc_client, edhoc_session, kdf
 from admit_protocol.errors import LocalError, Unsupported, Untrusted, Unverified
 from edhoc_peers import (
     CRED_I,
@@ -50,7 +50,7 @@ def test_the_key_schedule_of_rfc_9529_step_by_step():
 
 
 def test_every_method_and_suite_ends_with_the_same_keys_on_both_sides():
-    for method in edhoc.METHODS:
+    for method in edhoc_client.METHODS:
         for suites in ((2,), (3,), (6, 2)):
             supported = (3,) if suites == (3,) else (2, 3)
             i, r = initiator(method, suites), responder((method,), supported)
@@ -121,7 +121,7 @@ def test_credentials_by_value_travel_whole():
 
 
 def test_nobody_may_be_their_own_peer():
-    for method in edhoc.METHODS:
+    for method in edhoc_client.METHODS:
         i, r = initiator(method, key=DEVICE, cred=CRED_R), responder()
         _, message_2 = to_message_2(i, r)
         i.parse_message_2(message_2)
@@ -205,7 +205,7 @@ def test_every_byte_of_a_mac_counts():
 
 
 def test_ephemeral_keys_are_wiped_after_their_last_use_and_on_every_error():
-    for method in edhoc.METHODS:
+    for method in edhoc_client.METHODS:
         x, y = WatchedKey(SUITE.generate()), WatchedKey(SUITE.generate())
         i, r = initiator(method, ephemeral=x), responder()
         message_3 = to_message_3(i, r, ephemeral=y)[2]

@@ -1,6 +1,6 @@
 """P-256 keys: the RFCs' own figures, signatures that must fail, nonces that must not repeat, keys that must be gone."""
 
-from admit_protocol import p256
+from admit_protocol import p256, p256_public
 from admit_protocol.errors import EntropyError, LocalError, Malformed
 from admit_protocol.kdf import sha256
 from admit_protocol.p256_curve import N, P
@@ -64,8 +64,8 @@ def test_decompress_gives_the_even_y():
     random = Dice(b"decompress").random
     for _ in range(4):
         public = p256.generate(random).public
-        recovered = p256.decompress(public[:32])
-        p256.check_public(recovered)
+        recovered = p256_public.decompress(public[:32])
+        p256_public.check_public(recovered)
         assert recovered[:32] == public[:32] and recovered[63] & 1 == 0
         y, other_y = int.from_bytes(public[32:], "big"), int.from_bytes(recovered[32:], "big")
         assert other_y in (y, P - y)
@@ -77,18 +77,18 @@ def test_a_wrong_point_is_refused_by_everything_that_takes_one():
     off_curve = public[:63] + bytes([public[63] ^ 1])
     for bad in (off_curve, public[:63], public + b"\x00", b"\x04" + public, bytes(64), b"\xff" * 64, b""):
         with raises(Malformed, "p256-point"):
-            p256.check_public(bad)
+            p256_public.check_public(bad)
         with raises(Malformed, "p256-point"):
             key.shared_secret(bad)
         assert p256.verify(bad, b"", bytes(31) + b"\x01" + bytes(31) + b"\x01") is False
     twist = bytes(31) + b"\x01"  # 1 - 3 + B is no square
     for bad in (twist, P.to_bytes(32, "big"), b"\xff" * 32, public, b""):
         with raises(Malformed, "p256-point"):
-            p256.decompress(bad)
+            p256_public.decompress(bad)
     with raises(Malformed, "p256-point"):
         key.shared_secret(twist)
     with raises(Malformed, "p256-point"):
-        p256.check_public(public[:32])
+        p256_public.check_public(public[:32])
 
 
 def test_only_numbers_below_the_order_and_above_zero_are_secrets():
@@ -128,7 +128,7 @@ def test_x_alone_is_no_key_to_verify_with():
     while key_of(number).public[63] & 1:
         number += 1
     key = key_of(number)  # its y is the even one that x alone would give
-    assert p256.decompress(key.public[:32]) == key.public
+    assert p256_public.decompress(key.public[:32]) == key.public
     assert p256.verify(key.public[:32], b"message", key.sign(b"message")) is False
 
 

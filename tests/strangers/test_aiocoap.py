@@ -85,7 +85,12 @@ MESSAGES = [
     get("/blocks", ((coap.BLOCK2, b"\x16"), (coap.BLOCK1, b"\x0e"), (coap.SIZE1, 1000))),
     get(
         "/other",
-        ((coap_numbers.NO_RESPONSE, 26), (coap_numbers.ECHO, b"echo"), (coap.IF_MATCH, b"tag"), (65001, b"unknown")),
+        (
+            (coap_numbers.NO_RESPONSE, 26),
+            (coap_numbers.ECHO, b"echo"),
+            (coap_numbers.IF_MATCH, b"tag"),
+            (65001, b"unknown"),
+        ),
     ),
     coap.Message(coap.POST, b"", ((coap.URI_PATH, b"r"), (coap.CONTENT_FORMAT, b"\x3c")), bytes(1000)),
     coap.Message(coap.DELETE, b"12345678", ((coap.URI_PATH, b"login"),)),

@@ -17,7 +17,7 @@ from bumble.gatt import Characteristic, Service
 
 from admit.virtual import frames
 from admit.virtual.radio import Radio
-from admit_protocol.gatt import DOWNSTREAM, SERVICE, UPSTREAM
+from admit_protocol.gatt_uuids import DOWNSTREAM, SERVICE, UPSTREAM
 
 MAX_MTU = 515
 MAX_LINKS = 4
