@@ -32,10 +32,10 @@ _MAX_PATH = const(80)  # characters: what is longer names nothing here, and woul
 _JOURNAL_PAGE = const(3500)  # bytes of records: with their lengths and the signed head below the 4 KiB of a message
 
 # Bodies: see docs/SPEC.md, "Resources".
-STATE = const(1)
-CREDENTIAL = const(2)
-VERSIONS = const(3)
-MAX_VALUE = const(4)
+_STATE = const(1)
+_CREDENTIAL = const(2)
+_VERSIONS = const(3)
+_MAX_VALUE = const(4)
 _FIRST = const(1)
 _HEAD_BEFORE = const(2)
 _RECORDS = const(3)
@@ -163,9 +163,9 @@ class PublicResources:
 
     def describe(self, request):
         """GET /id: state, credential, versions, and the longest value that this link carries."""
-        body = {STATE: self._identity.state, VERSIONS: self._versions, MAX_VALUE: request.link.layer.max_payload}
+        body = {_STATE: self._identity.state, _VERSIONS: self._versions, _MAX_VALUE: request.link.layer.max_payload}
         if self._identity.credential:
-            body[CREDENTIAL] = self._identity.credential.data
+            body[_CREDENTIAL] = self._identity.credential.data
         return response(CONTENT, cbor.encode(body), CONTENT_CBOR)
 
     def join(self, request):

@@ -118,15 +118,11 @@ def _encode_map(value, out, depth):
         if type(key) not in (int, str, bytes):
             raise LocalError("cbor-type", "map key")
         pairs.append((encode(key), key))
-    pairs.sort(key=_first)
+    pairs.sort()
     _head(out, 0xA0, len(pairs))
     for raw, key in pairs:
         out.extend(raw)
         _encode(value[key], out, depth)
-
-
-def _first(pair):
-    return pair[0]
 
 
 def _encode_tag(tag, out, depth):

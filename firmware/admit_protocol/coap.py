@@ -151,10 +151,10 @@ class Message:
             raise Malformed("coap-utf8", "option %d" % number)
 
 
-def request(method_code, path, payload=b"", content_format=None, options=()):
+def request(code, path, payload=b"", content_format=None, options=()):
     """A request without token. `path` is "/r/open" or a tuple of segments; `options` as for Message."""
     segments = [part for part in path.split("/") if part] if isinstance(path, str) else path
-    message = Message(method_code, b"", options, payload)
+    message = Message(code, b"", options, payload)
     for segment in segments:
         message.add_option(URI_PATH, segment)
     if content_format is not None:

@@ -12,7 +12,7 @@ from .errors import LocalError, Malformed, Unsupported
 
 MIN_MTU = const(128)
 _MAX_VALUE = const(512)  # Bluetooth Core, part F section 3.2.9
-TIMEOUT_MS = const(5000)
+_TIMEOUT_MS = const(5000)
 
 _RESERVED = const(0x80)
 MESSAGE_ID = const(0x40)
@@ -115,7 +115,7 @@ class GattLayer:
             message, value = self._queue.pop(0)
             self._own_id ^= 1
             self._under_way = message.token
-            self._ack_due_ms = now_ms + TIMEOUT_MS
+            self._ack_due_ms = now_ms + _TIMEOUT_MS
             value = bytes((value[0] | self._bits() | CONFIRM,)) + value[1:]
         elif self._ack_owed:
             value = bytes((self._bits(),))
@@ -123,7 +123,7 @@ class GattLayer:
             return None
         self._ack_owed = False
         if self._server:
-            self._confirm_due_ms = now_ms + TIMEOUT_MS
+            self._confirm_due_ms = now_ms + _TIMEOUT_MS
         return value
 
     def confirmed(self, now_ms):
@@ -160,4 +160,4 @@ class GattLayer:
             # Nothing more may be indicated on this link, perhaps ever; what is queued later fails 5 s later.
             self._failed.extend([message.token for message, _ in self._queue])
             self._queue = []
-            self._confirm_due_ms = now_ms + TIMEOUT_MS
+            self._confirm_due_ms = now_ms + _TIMEOUT_MS

@@ -14,7 +14,7 @@ from .kdf import hkdf_expand, hkdf_extract
 
 _ALGORITHM = const(10)  # AES-CCM-16-64-128
 _MAX_ID = const(7)  # bytes of a Sender or Recipient ID: nonce length minus 6, section 3.3
-MAX_SEQUENCE = const((1 << 40) - 1)
+_MAX_SEQUENCE = const((1 << 40) - 1)
 WINDOW = const(32)
 
 _TAG = const(8)
@@ -91,7 +91,7 @@ class Context:
 
     def _next_partial_iv(self):
         number = self.sequence
-        if number > MAX_SEQUENCE:
+        if number > _MAX_SEQUENCE:
             raise LocalError("oscore-exhausted")
         self.sequence = number + 1
         return number.to_bytes(5, "big").lstrip(b"\x00") or b"\x00"

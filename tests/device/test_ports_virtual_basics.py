@@ -2,10 +2,11 @@
 
 from admit_protocol.errors import EntropyError
 from ports.virtual.clock import Clock
-from ports.virtual.entropy import PROBE, Entropy
+from ports.virtual.entropy import Entropy
 from ports.virtual.outputs import Outputs
 from support import raises
 
+PROBE = 16  # bytes of each draw that are never given out
 IN_2023 = 1_700_000_000
 IN_2096 = 4_000_000_000
 

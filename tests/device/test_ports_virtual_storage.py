@@ -5,8 +5,10 @@ from binascii import hexlify
 
 from admit_protocol.errors import LocalError, StorageError
 from ports.virtual.keystore import Keystore
-from ports.virtual.storage import MAX_RECORD, Storage
+from ports.virtual.storage import Storage
 from support import raises
+
+MAX_RECORD = 4096
 
 
 class Folder:

@@ -5,8 +5,10 @@ import gc
 from admit_protocol import coap
 from admit_protocol.coap import CONTENT, EMPTY, GET, Message, request
 from admit_protocol.errors import LocalError, Malformed, Unsupported
-from admit_protocol.gatt import CONFIRM, TIMEOUT_MS, GattLayer, decode_value, encode_value
+from admit_protocol.gatt import CONFIRM, GattLayer, decode_value, encode_value
 from support import raises
+
+TIMEOUT_MS = 5000
 
 
 def pair(mtu=515):

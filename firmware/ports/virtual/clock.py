@@ -6,12 +6,14 @@ not know what the time is good for.
 
 import time
 
+from admit_protocol.const import const
+
 try:
     from time import ticks_diff, ticks_ms
 except ImportError:
     from ports.virtual.runtime_cpython import ticks_diff, ticks_ms
 
-_FROM_1970_TO_2000_S = 946_684_800
+_FROM_1970_TO_2000_S = const(946_684_800)
 
 
 class Clock:

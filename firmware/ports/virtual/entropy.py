@@ -6,9 +6,10 @@ or a probe of one repeated byte, mean a stuck source. Must not know what the byt
 
 import os
 
+from admit_protocol.const import const
 from admit_protocol.errors import EntropyError
 
-PROBE = 16
+_PROBE = const(16)
 
 
 class Entropy:
@@ -16,13 +17,13 @@ class Entropy:
 
     def __init__(self, source=os.urandom):
         self._source = source
-        self._last_probe = source(PROBE)
+        self._last_probe = source(_PROBE)
 
     def random(self, length):
         """Return `length` random bytes. EntropyError("entropy-stuck") instead of bytes that may not be random."""
-        data = self._source(PROBE + length)
-        probe = data[:PROBE]
-        if len(data) != PROBE + length or probe == self._last_probe or probe == probe[:1] * PROBE:
+        data = self._source(_PROBE + length)
+        probe = data[:_PROBE]
+        if len(data) != _PROBE + length or probe == self._last_probe or probe == probe[:1] * _PROBE:
             raise EntropyError("entropy-stuck")
         self._last_probe = probe
-        return data[PROBE:]
+        return data[_PROBE:]

@@ -58,7 +58,7 @@ class Radio:
     async def _run(self):
         buffer = b""
         while True:
-            data = await self._wire.read(1024)
+            data = await self._wire.read(256)
             if not data:  # a board does not outlive whoever powers it
                 raise SystemExit
             buffer += data

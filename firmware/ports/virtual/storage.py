@@ -13,7 +13,7 @@ from admit_protocol.errors import LocalError, StorageError
 
 _CHECK = const(4)
 _FRAME_HEADER = const(6)
-MAX_RECORD = const(4096)
+_MAX_RECORD = const(4096)
 _NAME_BYTES = const(b"abcdefghijklmnopqrstuvwxyz0123456789-_.")
 _PARTIAL = const("~")  # cannot end a name, so a partial file is never taken for a whole one
 
@@ -69,7 +69,7 @@ class Storage:
 
     def append(self, name, record):
         """Add `record` (at most 4096 bytes) to the list `name`: after a power cut it is there whole or not at all."""
-        if len(record) > MAX_RECORD:
+        if len(record) > _MAX_RECORD:
             raise LocalError("storage-record-too-long")
         path = self._path(name)
         if name not in self._whole and self._exists(path):

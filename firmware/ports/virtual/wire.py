@@ -6,9 +6,10 @@ cannot set it; whoever starts the firmware does). Must not know what the bytes m
 
 import asyncio
 
+from admit_protocol.const import const
 from ports.virtual.runtime import readable, writable
 
-WAITING_LIMIT = 8192  # bytes that may wait for a slow reader
+_WAITING_LIMIT = const(8192)  # bytes that may wait for a slow reader
 
 
 class Wire:
@@ -33,7 +34,7 @@ class Wire:
     def write(self, data):
         """Send `data` now or as soon as the other end reads; return False if too much waits already: all is dropped."""
         if self._waiting:
-            if len(self._waiting) + len(data) > WAITING_LIMIT:
+            if len(self._waiting) + len(data) > _WAITING_LIMIT:
                 return False
             self._waiting += data
             return True
