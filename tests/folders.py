@@ -13,10 +13,7 @@ class Folder:
         return self
 
     def __exit__(self, *_):
-        for name in os.listdir(self.path):
-            if name != "__pycache__":
-                os.remove(self.path + "/" + name)
-        os.rmdir(self.path)
+        _remove(self.path)
 
     def write(self, name, data):
         """Make a file; its path."""
@@ -28,3 +25,13 @@ class Folder:
         """The bytes of a file."""
         with open(self.path + "/" + name, "rb") as file:
             return file.read()
+
+
+def _remove(path):
+    """A file, or a folder with all that is in it: CPython may have left a __pycache__."""
+    if os.stat(path)[0] & 0x4000:
+        for name in os.listdir(path):
+            _remove(path + "/" + name)
+        os.rmdir(path)
+    else:
+        os.remove(path)

@@ -116,7 +116,7 @@ class Listener:
                 self._unheard(link, token)
 
     def _unheard(self, link, token):
-        """The peer does not take what answers `token`: over radio the link is as good as lost, else it alone is over."""
+        """The peer does not take what answers `token`: a radio link is as good as lost, else that alone is over."""
         if link.kind == "ble":
             self._drop(link)
         else:
