@@ -1,11 +1,11 @@
 """The virtual board: which ports it has, told by the environment that its runner (admit.virtual.board) sets.
 
-    ADMIT_STORAGE          folder with two folders in it, `keys` and `data`
-    ADMIT_STORAGE_LIMIT    bytes that `data` may hold; ADMIT_READ_ONLY=1 refuses every write
-    ADMIT_RADIO_FD, ADMIT_CABLE_FD, ADMIT_UDP_PORT     each port is there if its variable is
-    ADMIT_CLOCK_OFFSET_S   added to the PC's clock; "unknown" for a board that does not know the time
-    ADMIT_ROUTINES         the routines file
-    ADMIT_TEST_IDENTITY    a file of test identities (admit_device/strangers.py); never on a device that guards anything
+ADMIT_STORAGE          folder with two folders in it, `keys` and `data`
+ADMIT_STORAGE_LIMIT    bytes that `data` may hold; ADMIT_READ_ONLY=1 refuses every write
+ADMIT_RADIO_FD, ADMIT_CABLE_FD, ADMIT_UDP_PORT     each port is there if its variable is
+ADMIT_CLOCK_OFFSET_S   added to the PC's clock; "unknown" for a board that does not know the time
+ADMIT_ROUTINES         the routines file
+ADMIT_TEST_IDENTITY    a file of test identities (admit_device/strangers.py); never on a device that guards anything
 """
 
 import os
