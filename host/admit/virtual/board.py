@@ -75,6 +75,7 @@ class VirtualBoard:
         self._pty: tuple[int, int] | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._watcher: asyncio.Task | None = None
+        self._over = True  # nothing more will come from the console: it may be so later than the process ends
         self._lines = 0
         self._expected = 0
         self._news = asyncio.Condition()
@@ -129,6 +130,7 @@ class VirtualBoard:
             raise
         finally:
             theirs.close()
+        self._over = False
         self._watcher = asyncio.create_task(self._watch(self._process, ours))
 
     async def kill(self) -> None:
@@ -162,7 +164,7 @@ class VirtualBoard:
         try:
             async with asyncio.timeout(timeout_s), self._news:
                 while (line := self._find(text)) is None:
-                    if not self.running:
+                    if self._over:
                         raise LocalError("board-ended", self._last_words())
                     await self._news.wait()
                 return line
@@ -205,6 +207,7 @@ class VirtualBoard:
         await process.wait()
         await self._radio_off(wire)
         async with self._news:
+            self._over = True
             self._news.notify_all()
 
     async def _radio_off(self, wire: socket.socket) -> None:
