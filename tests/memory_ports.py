@@ -47,7 +47,10 @@ class Memory:
         self.files.setdefault(name, []).append(bytes(record))
 
     def records(self, name):
-        return list(self.files.get(name, []))
+        for record in list(self.files.get(name, [])):
+            if name in self.damaged:
+                raise StorageError("storage-corrupt", name)
+            yield record
 
     def erase(self):
         self._change()

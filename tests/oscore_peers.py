@@ -1,6 +1,6 @@
 """Two ends of an OSCORE context, and messages for them: for the tests of OSCORE, on both runtimes."""
 
-from admit_protocol import ccm, coap, oscore, oscore_client, oscore_preshared
+from admit_protocol import ccm, coap, oscore, oscore_client, oscore_option, oscore_preshared
 
 SECRET = bytes(range(16))
 SALT = b"salt"
@@ -46,7 +46,7 @@ def forged(message):
 
 
 def partial_iv(message):
-    return oscore.parse_option(message.option(coap.OSCORE))[0]
+    return oscore_option.parse_option(message.option(coap.OSCORE))[0]
 
 
 def same(one, other):

@@ -45,7 +45,11 @@ class Site:
 
 
 class Rig:
-    """A device on memory ports, commissioned or not, that can be switched off and on again."""
+    """A device on memory ports, commissioned or not, that can be switched off and on again. It is its own board."""
+
+    name, board_id, reset_cause = "rig", b"\x02rig\x00\x01", "power"
+    test_only, faults, set_hash = False, (), None
+    restarted = None  # the last `repl` that restart() was given
 
     def __init__(self, namespace=None, site=None, device_id="kiosk-1", profile=None):
         self.storage, self.keystore = Memory(), Memory()
@@ -64,6 +68,12 @@ class Rig:
         self.device = Device(self, self.namespace, self.profile)  # the rig is the board
         asyncio.run(self.device.start())
         self.next_link = 1
+
+    def installed(self):
+        return self.set_hash
+
+    def restart(self, repl=False):
+        self.restarted = repl
 
     def commission(self, site, device_id):
         """Join `site` over the cable, as admit_provisioning does."""

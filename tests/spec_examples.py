@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 import tempfile
+import zlib
 from pathlib import Path
 
 import ecdsa
@@ -30,14 +31,19 @@ from admit_protocol import (
     issuing,
     journal,
     kdf,
+    label,
     oscore,
     oscore_client,
+    oscore_option,
     rule,
     slip,
 )
 from admit_protocol.edhoc_initiator import Initiator
 from admit_protocol.edhoc_responder import Responder
 from admit_protocol.gatt import GattLayer
+from admit_provisioning import boards, codes
+from admit_provisioning.compile import FirmwareSet
+from admit_provisioning.receiver import Receiver
 from memory_ports import WEDNESDAY
 from ports.virtual.storage import Storage
 from rig import Phone, Rig
@@ -49,6 +55,8 @@ WIDTH = 110
 
 DEVICE_ID, SUBJECT, GRANT_ID, INVOCATION_ID = "kiosk-1", "alice", bytes(range(8)), b"\xa1" * 8
 WINDOW = [31, 8 * 60, 18 * 60]  # Mon-Fri 08:00-18:00
+LABEL_SECRET = bytes(range(16))
+SET = FirmwareSet({"a.mpy": b"one", "b/c.mpy": b"two"}, "")
 ZONE = [[WEDNESDAY - 86400, 60], [1806195600, 120]]  # UTC+1; from 2027-03-28 01:00 UTC on UTC+2
 RULES = [
     ("/r/open", 3, {rule.WINDOWS: [WINDOW], rule.ZONE: ZONE, rule.BOUNDS: {"seconds": [None, 10]}}),
@@ -102,6 +110,8 @@ def examples():
     found.update(messages())
     found.update(bodies())
     found.update(virtual())
+    found.update(boards_and_installs())
+    found.update(labels())
     return found
 
 
@@ -169,7 +179,7 @@ def handshake():
         with_token(oscore_client.combine(found["message-3"], outer), 2),
         server.confirmed,
     )
-    message_3, outer = oscore.split_combined(asked)
+    message_3, outer = oscore_option.split_combined(asked)
     responder.parse_message_3(message_3)
     responder.verify_message_3(own)
     found["oscore-secret"], found["oscore-salt"] = responder.oscore()
@@ -225,6 +235,8 @@ def bodies():
     cable = Phone(rig, server=rig.cable)
     found = {"core": cable.plain(coap.GET, "/.well-known/core").payload}
     found["id-factory"] = cable.plain(coap.GET, "/id").payload
+    found["release"] = release(cable.plain(coap.GET, "/release").payload)
+    found["reset"] = cbor.encode({1: 1})
     found["identity-post"] = cbor.encode({1: kdf.sha256(b"admit example: contribution")})
     found["identity-key"] = cable.plain(coap.POST, "/identity", found["identity-post"]).payload
     found["identity-put"] = cbor.encode({1: CREDENTIAL, 2: ANCHOR.encode(), 3: WEDNESDAY})
@@ -245,6 +257,11 @@ def bodies():
     health["heap_free"] = 61000  # what a board has left; unknown here
     found["health"] = cbor.encode(health)
     return found
+
+
+def release(payload):
+    """As a board says it that runs a set; here nothing is installed, and the version of MicroPython is the test's."""
+    return cbor.encode(cbor.decode(payload) | {2: SET.hash, 4: "1.25.0", 5: 6})
 
 
 def visitor(rig, data):
@@ -270,6 +287,53 @@ def virtual():
         "frame-disconnect": frames.encode(frames.DISCONNECT, 1),
         "file-value": files["boots"],
         "file-list": files["journal-a"],
+    }
+
+
+def boards_and_installs():
+    """What goes onto a board's flash, and how."""
+    line = Line()
+    receiver = Receiver(line)
+    receiver.stop()
+    return {
+        "board-json": boards.load("esp32_generic").config(),
+        "set-hash": SET.hash,
+        "install-answer": line.answer,
+        "install-stop": line.sent[-1],
+    }
+
+
+class Line:
+    """Where receiver.py meets a board that has just started on_board.py, and does as it is told."""
+
+    def __init__(self):
+        self.port, self.sent = "", []
+        self.answer = self._heard = bytes(2) + zlib.crc32(b"", 0).to_bytes(4, "little")
+
+    def start(self, program):
+        """on_board.py's core."""
+
+    def write(self, data):
+        self.sent.append(data)
+
+    def read(self, count, timeout_s=0):
+        taken, self._heard = self._heard[:count], self._heard[count:]
+        return taken
+
+    def finish(self, timeout_s=0):
+        """The program has ended."""
+
+
+def labels():
+    """What a label's codes hold, and what a sealed one's secret is for."""
+    fingerprint = kdf.sha256(DEVICE.public)[:8]
+    return {
+        "label-device": codes.DeviceCode(ANCHOR.site_id, fingerprint, DEVICE_ID).text().encode(),
+        "label-sealed-text": codes.sealed_text(LABEL_SECRET).encode(),
+        "label-sealed": codes.sealed_content(LABEL_SECRET).encode(),
+        "label-air-name": label.advertised_name(LABEL_SECRET).encode(),
+        "label-master-secret": label.master_secret(LABEL_SECRET),
+        "label-host-id": label.host_id(LABEL_SECRET),
     }
 
 

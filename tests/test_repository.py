@@ -93,6 +93,5 @@ def test_what_stays_alive_after_boot_is_counted():
     sizes = compiled_sizes(alive_after_boot())
     print(f"alive after boot: {sum(sizes.values())} bytes of .mpy, limit {ALIVE_AFTER_BOOT_LIMIT}; see make bench")
     assert ROOT / "firmware/admit_device/device.py" in sizes
-    assert ROOT / "firmware/admit_protocol/oscore.py" in sizes
     assert not [path for path in sizes if "ports" in path.relative_to(ROOT / "firmware").parts]
     assert all(size > 0 for size in sizes.values())

@@ -5,13 +5,16 @@ and reads. docs/THREATS.md names tests that exist, and every document names file
 """
 
 import ast
+import json
 import re
+import zlib
 from functools import cache
 
 import pytest
 
 import spec_examples
 from admit import invitation
+from admit.boards import STEPS
 from admit.suite import HostSuite
 from admit_protocol import (
     anchor,
@@ -33,8 +36,11 @@ from admit_protocol import (
     linkformat,
     problem,
     rule,
+    rule_reader,
     slip,
+    standing,
 )
+from admit_provisioning import boards, codes, harden
 from imports import ROOT
 from rig import Phone, Rig, Site
 from spec_examples import ALICE, ANCHOR, AUTHORITY, CREDENTIAL, DEVICE, DEVICE_ID, GRANT, SUBJECT
@@ -93,7 +99,7 @@ def test_every_label_has_its_row():
 
 
 def test_every_resource_has_its_row():
-    resources = Rig({}, Site()).device._resources
+    resources = resources_of(Rig({}, Site()))
     there = {
         (coap_name(method), "/" + "/".join(path).replace("*", "<name>"), who)
         for path, (who, handlers) in resources._table.items()
@@ -102,18 +108,57 @@ def test_every_resource_has_its_row():
     assert {tuple(row[:3]) for row in table("Resources") if row[0].isupper()} == there
 
 
+def resources_of(rig):
+    rig.device.front.expect()
+    return rig.device.front._resources
+
+
 def coap_name(method):
     return {coap.GET: "GET", coap.POST: "POST", coap.PUT: "PUT", coap.DELETE: "DELETE"}[method]
 
 
-def test_a_factory_device_has_what_anyone_may_use():
-    assert {who for who, _ in Rig({}).device._resources._table.values()} == {"anyone"}
+def test_a_factory_device_has_what_anyone_and_its_cable_may_use():
+    assert {who for who, _ in resources_of(Rig({}))._table.values()} == {"anyone", "cable"}
 
 
 def test_every_condition_has_its_row():
     numbers = {rule.WINDOWS: "windows", rule.ZONE: "zone", rule.BOUNDS: "bounds"}
     assert numbered("Conditions") == numbers
-    assert rule._PARSERS.keys() == numbers.keys()
+    assert rule_reader._PARSERS.keys() == numbers.keys()
+
+
+def test_every_board_has_its_row():
+    told = {row[0]: row[1:] for row in table("Kinds of board") if row[0].startswith("esp32_")}
+    chips = [each for each in map(boards.load, boards.names()) if each.chip]
+    assert told == {each.name: row_of(each) for each in chips}
+    wanted = {"nvs": (0x9000, 0x6000), "phy_init": (0xF000, 0x1000), "factory": (0x10000, 0x1F0000)}
+    assert all(each.partitions == wanted and each.flash_size == 4 << 20 for each in chips)
+
+
+def row_of(board):
+    pins = dict(board.pins)
+    light = next(f"{name} {pins[name]}" for name in ("led", "rgb") if name in pins)
+    places = [str(pins[name]) for name in ("button", "relay", "buzzer")]
+    return [board.chip, hex(board.image_offset), places[0], light, *places[1:]]
+
+
+def test_every_step_of_a_provisioning_is_named_in_its_order():
+    assert ", ".join(f"`{step}`" for step in STEPS) in section("Boards in the registry")
+
+
+def test_every_step_of_an_install_has_its_row():
+    program = ast.parse((ROOT / "provisioning/admit_provisioning/on_board.py").read_text(encoding="utf-8"))
+    loop = max(at for at, node in enumerate(program.body) if not isinstance(node, ast.FunctionDef))
+    told = {row[0].partition("(")[0] for row in table("Steps") if "(" in row[0]}
+    assert told == {node.name for node in program.body[loop:] if isinstance(node, ast.FunctionDef)} - {"create"}
+
+
+def test_every_efuse_that_can_be_burned_is_named_with_its_chip():
+    told = {row[0]: row[1] for row in table("Plans") if len(row) > 1}
+    for chip, steps in harden._STEPS.items():
+        row = next(cell for names, cell in told.items() if chip in names.split(", "))
+        assert [name for name in re.findall(r"[A-Z][A-Z_]{6,}", row)][: len(steps)] == [step.efuse for step in steps]
+        assert harden._DOWNLOAD_OFF.get(chip, harden._DOWNLOAD_OFF["others"]).efuse in row
 
 
 @pytest.mark.parametrize(
@@ -158,12 +203,12 @@ def test_every_file_that_a_device_keeps_is_named():
     key = rig.site.suite.generate()
     Phone(rig, key, rig.site.grant(key.public, [("/r", 1, {})])).login()
     data = issuing.bundle(rig.site.key, rig.site.anchor.site_id, "kiosk-1", 1, [], 1_900_000_000)
-    rig.device._resources._access.apply_bundle(data)
+    rig.device.access.apply_bundle(data)
     names = rig.storage.names() + rig.keystore.names()
     assert {"boots", "identity", "journal-a", "policy", "time-floor"} < set(names)
     for name in names:
         told = "grant-<kid in hex>" if name.startswith("grant-") else name
-        assert f"`{told}`" in section("Virtual storage"), name
+        assert f"`{told}`" in section("Storage"), name
 
 
 # Examples
@@ -195,8 +240,8 @@ def read_credential(data):
 
 def read_grant(data):
     parsed = grant.parse(data)
-    grant.verify(parsed, AUTHORITY.public, ANCHOR.site_id, DEVICE_ID, SUITE, ())
-    parsed.check(DEVICE_ID, spec_examples.WEDNESDAY, ())
+    grant.verify_issuer(parsed, AUTHORITY.public, ANCHOR.site_id, SUITE)
+    standing.check(parsed, DEVICE_ID, spec_examples.WEDNESDAY, ())
     return (parsed.subject, parsed.key) == (SUBJECT, ALICE.public)
 
 
@@ -230,6 +275,14 @@ def read_slip(data):
 
 def read_frame(kind, link):
     return lambda data: (data[0:1], data[1], len(data) - 4) == (kind, link, int.from_bytes(data[2:4], "big"))
+
+
+def read_window(data):
+    length = int.from_bytes(data[:2], "little")
+    body, check = data[4:-4], int.from_bytes(data[-4:], "little")
+    text = zlib.decompressobj(-15).decompress(body[:-2])
+    assert data[2:4] == data[:2] and length == len(data) - 4 and check == zlib.crc32(body, 0)
+    return len(text) == int.from_bytes(body[-2:], "little") == 5 + int(text[:5])
 
 
 def is_map(data):
@@ -282,6 +335,18 @@ READ = {
     "journal": read_journal,
     "health": is_map,
     "denial": lambda data: problem.decode(data)[problem.TITLE] == "rule-argument",
+    "release": lambda data: cbor.decode(data)[2] == made()["set-hash"],
+    "reset": lambda data: cbor.decode(data) == {1: 1},
+    "board-json": lambda data: json.loads(data)["port"] == "esp32",
+    "set-hash": lambda data: len(data) == 32,
+    "install-answer": lambda data: data == bytes(6),
+    "install-stop": read_window,
+    "label-device": lambda data: codes.parse_device(data.decode().strip()).device_id == DEVICE_ID,
+    "label-sealed-text": lambda data: codes.parse_sealed(data.decode()) == bytes(range(16)),
+    "label-sealed": lambda data: codes.parse_sealed(data.decode()) == bytes(range(16)),
+    "label-air-name": lambda data: data.startswith(b"admit-"),
+    "label-master-secret": lambda data: len(data) == 16,
+    "label-host-id": lambda data: len(data) == 7,
     "frame-opened": read_frame(b"O", 1),
     "frame-received": read_frame(b"R", 1),
     "frame-confirmed": read_frame(b"C", 1),

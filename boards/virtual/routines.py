@@ -1,6 +1,6 @@
 """The routines of the virtual kiosk: a door that closes by itself, and two that show what routines can be.
 
-A site copies this file, changes it, and hands it over with `admit virtual --routines FILE`.
+A site copies this file, changes it, and hands it over with `admit provision --routines FILE`.
 """
 
 from admit_device.routines import Choice, Flag, Integer, output, routine

@@ -1,111 +1,56 @@
-"""Who may do what here: the grants that the device has verified, what was revoked, and the decision.
+"""Who may do what here: the policy in force (which grants were taken back), and the decision.
 
-The decision itself is admit_protocol.rule's, the same code that answers `admit why` on the host. This file knows which
-grant speaks for whom, and keeps verified grants so that a repeat visit costs no signature check.
+The decision itself is admit_protocol.rule's, the same code that answers `admit why` on the host; whether a grant counts
+is admit_protocol.standing's; both are there with front.py, and otherwise not needed. Which grants there are is
+grants.py's, how a policy comes here policy.py's.
 """
 
 from admit_device.ondemand import borrowed
-from admit_protocol import grant, rule
-from admit_protocol.const import const
-from admit_protocol.errors import Replayed, StorageError, Untrusted
-
-MAX_GRANTS = const(32)
-_GRANT = const("grant-")
-_POLICY = const("policy")
+from admit_protocol.errors import Untrusted
 
 
 class Access:
-    """The device's verified grants and its policy (epoch and revocations)."""
+    """Decides for subjects (grant.Grant) that have proven their key. `epoch` and `revoked` are the policy's; where that
+    is damaged (`is_damaged`), nobody knows who was taken back, so no grant counts until the authority's next bundle.
+    """
 
     def __init__(self, storage, clock, identity, suite):
-        self._storage = storage
-        self._clock = clock
-        self._identity = identity
-        self._suite = suite
-        self.epoch = 0
-        self.revoked = ()
-        self._load_policy()
+        self.storage = storage
+        self.clock = clock
+        self.identity = identity
+        self.suite = suite
+        with borrowed():
+            from admit_device.policy import stored_policy
 
-    def find(self, kid):
-        """The verified grant that `kid` names, or None; what is not 8 bytes long names none."""
-        data = self._kept(_name(kid)) if len(kid) == grant.KID_LENGTH else None
-        return grant.parse(data) if data else None
+            self.is_damaged, self.epoch, self.revoked = stored_policy(storage)
 
-    def verify(self, data):
-        """A grant that the peer sent by value: parsed, and its signature and site checked against our anchor.
+    def decide_standing(self, subject, diagnosing=False):
+        """Whether this subject's grant counts here and now, whatever it allows: a rule.Decision.
 
-        Whether it counts on this device and at this moment is for `decide`, which can say why under encryption.
+        `diagnosing`: to learn how the device is, with a damaged policy too.
         """
-        candidate = grant.parse(data)
-        grant.verify_issuer(candidate, self._identity.anchor.sign_public, self._identity.anchor.site_id, self._suite)
-        return candidate
+        from admit_protocol import rule, standing
 
-    def remember(self, verified):
-        """Keep a verified grant whose holder has proven the key; one of many others, at random, makes room for it.
-
-        There is no list of them beside the files themselves, so a power cut cannot make the two disagree.
-        """
-        name = _name(verified.kid)
-        if self._kept(name) is not None:
-            return
-        kept = [each for each in self._storage.names() if each.startswith(_GRANT)]
-        if len(kept) >= MAX_GRANTS:
-            self._storage.remove(kept[self._suite.random(1)[0] % len(kept)])
-        self._storage.write(name, verified.data)
-
-    def _kept(self, name):
-        """A damaged grant counts as none: its holder is asked for it, and what they bring is written over it."""
+        if self.is_damaged and not diagnosing:
+            return rule.Decision(False, "policy-damaged", None, "the device needs a new bundle of its authority")
         try:
-            return self._storage.read(name)
-        except StorageError as error:
-            if error.reason != "storage-corrupt":
-                raise
-            return None
-
-    def decide_standing(self, subject):
-        """Whether this subject's grant counts here and now, whatever it allows: a rule.Decision."""
-        try:
-            subject.check(self._identity.device_id, self._clock.now(), self.revoked)
+            standing.check(subject, self.identity.device_id, self.clock.now(), self.revoked)
         except Untrusted as error:
             return rule.Decision(False, error.reason, None, error.detail)
         return rule.Decision(True, "grant-counts", None, "")
 
-    def decide(self, subject, method, path, arguments=None):
+    def decide(self, subject, method, path, arguments=None, diagnosing=False):
         """The decision on one request (method: AIF bit): first whether the grant counts, then its rules."""
-        standing = self.decide_standing(subject)
-        if not standing.allowed:
-            return standing
-        return rule.decide(subject.rules, (method, path, arguments), self._clock.now())
+        from admit_protocol import rule
+
+        decision = self.decide_standing(subject, diagnosing)
+        if not decision.allowed:
+            return decision
+        return rule.decide(subject.rules, (method, path, arguments), self.clock.now())
 
     def apply_bundle(self, data):
-        """Take a policy bundle from whoever carried it: the authority's signature decides. Whole or not at all.
-
-        False if it is the very bundle in force, so that two couriers may bring the same one. Raises Untrusted,
-        Unverified, Malformed, and Replayed("bundle-stale") for an older one.
-        """
+        """Take a policy bundle from whoever carried it: see policy.py."""
         with borrowed():
-            from admit_protocol import bundle
+            from admit_device.policy import apply_bundle
 
-            fresh = bundle.parse(data)
-            bundle.verify(fresh, self._identity.anchor, self._identity.device_id, self._suite)
-        is_new = data != self._storage.read(_POLICY)
-        if is_new:
-            if fresh.epoch <= self.epoch:
-                raise Replayed("bundle-stale", "epoch %d is in force here" % self.epoch)
-            self._storage.write(_POLICY, data)
-            self.epoch, self.revoked = fresh.epoch, tuple(fresh.revoked)  # at once: what comes next may be refused
-        self._clock.raise_floor(fresh.issued_at)
-        return is_new
-
-    def _load_policy(self):
-        stored = self._storage.read(_POLICY)
-        if stored:
-            with borrowed():
-                from admit_protocol import bundle
-
-                policy = bundle.parse(stored)
-            self.epoch, self.revoked = policy.epoch, tuple(policy.revoked)
-
-
-def _name(kid):
-    return _GRANT + bytes(kid).hex()
+            return apply_bundle(self, data)

@@ -1,41 +1,55 @@
-"""Commissioning: how a factory device joins a site, once, over its cable. Loaded for that alone.
+"""Commissioning: how a factory device joins a site, once. Loaded for that alone.
 
 POST /identity makes the device key and answers with it; PUT /identity brings the authority's credential for that key
-and the site's trust anchor. Each may be repeated after a torn cable. The physical cable is the proof of ownership here
-(DESIGN section 4); afterwards both are refused.
+and the site's trust anchor. Each may be repeated after a torn cable. The proof of ownership is the physical cable, or
+the secret of the sealed label that was handed over it (DESIGN section 4, sealed.py); afterwards both are refused.
 """
 
-from admit_device.identity import ANCHOR, CREDENTIAL, FACTORY, SECRET
+from admit_device.identity import ANCHOR, CREDENTIAL, FACTORY, LABEL, SECRET, TEST_ONLY
 from admit_protocol import anchor, cbor, cose, credential, kdf
 from admit_protocol.coap import CHANGED, CONTENT_CBOR, POST, response
 from admit_protocol.const import const
 from admit_protocol.errors import AdmitError, Conflict, Denied, LocalError, Malformed, Untrusted
 
+_OF_THE_BOARD = ("boots", "time-floor")  # in storage: what a new key does not make obsolete
+
 # Bodies of /identity.
 _CONTRIBUTION = const(1)
+_LABEL = const(2)
+_LABEL_LENGTH = const(16)
 _PUBLIC_KEY = const(1)
+_TEST_ONLY = const(2)
 _CREDENTIAL = const(1)
 _ANCHOR = const(2)
 _NOW = const(3)
+_EARLIEST_S = const(946_684_800)  # 2000 to 2065: what each board's clock can show
+_LATEST_S = const(3_000_000_000)
 
 
-def join(request, identity, clock_port):
+def join(request, identity, ports):
     """The response to POST or PUT /identity."""
-    if request.link.kind != "serial":
-        raise Denied("commissioning-cable-only", "commission this device over its cable")
+    by_cable = request.link.kind == "serial"
+    if not by_cable and not _is_sealed(request.session):
+        raise Denied("commissioning-cable-only", "commission this device over its cable, or with its sealed label")
     body = cbor.expect(cbor.decode(request.payload), dict, "commissioning-body")
-    return _make_key(identity, body) if request.method == POST else _commission(identity, clock_port, body)
+    if request.method != POST:
+        return _commission(identity, ports.clock, body)
+    if _LABEL in body and not by_cable:
+        raise Denied("commissioning-cable-only", "a new sealed label is made over the cable")
+    return _make_key(identity, body, ports)
 
 
-def make_key(identity, contribution):
+def make_key(identity, contribution, test_only=False):
     """Make the device key once; later calls return the same one, so a torn commissioning can be repeated.
 
     `contribution` (32 bytes from the host) is mixed in: it cannot weaken our own randomness, only add to it.
-    Returns the public key (64 bytes). Raises Conflict("identity-commissioned") outside factory state.
+    `test_only`: no hardware source of randomness is behind it; that stays with the key. Returns the public key (64
+    bytes). Raises Conflict("identity-commissioned") outside factory state.
     """
     _check_factory(identity)
     if identity.key is None:
-        identity.keep({SECRET: _mixed_secret(identity.suite, contribution)})
+        secret = _mixed_secret(identity.suite, contribution)
+        identity.keep({SECRET: secret, TEST_ONLY: True if test_only else None})
     return identity.key.public
 
 
@@ -55,15 +69,24 @@ def commission(identity, credential_data, anchor_data):
     credential.verify(new_credential, new_anchor, identity.suite)
     if new_credential.public != identity.key.public:
         raise Untrusted("identity-other-key", "this credential names another device's key")
-    identity.keep({CREDENTIAL: bytes(credential_data), ANCHOR: bytes(anchor_data)})
+    if identity.test_only and not new_credential.test_only:
+        raise Untrusted("identity-test-only", "this key was made without a hardware source; its credential must say so")
+    identity.keep({CREDENTIAL: bytes(credential_data), ANCHOR: bytes(anchor_data), LABEL: None})
 
 
-def _make_key(identity, body):
+def _make_key(identity, body, ports):
     contribution = cbor.expect(body.get(_CONTRIBUTION), bytes, "commissioning-contribution")
     if len(contribution) < 32:
         raise Malformed("commissioning-contribution", "at least 32 bytes")
-    public = make_key(identity, contribution)
-    return response(CHANGED, cbor.encode({_PUBLIC_KEY: cose.encode_key(public)}), CONTENT_CBOR)
+    if identity.key is None:
+        _forget_past(ports.storage)
+    public = make_key(identity, contribution, ports.test_only)
+    if _LABEL in body:
+        _seal(identity, cbor.expect(body[_LABEL], bytes, "commissioning-label"))
+    answer = {_PUBLIC_KEY: cose.encode_key(public)}
+    if identity.test_only:
+        answer[_TEST_ONLY] = True
+    return response(CHANGED, cbor.encode(answer), CONTENT_CBOR)
 
 
 def _commission(identity, clock_port, body):
@@ -71,10 +94,34 @@ def _commission(identity, clock_port, body):
     credential_data = cbor.expect(body.get(_CREDENTIAL), bytes, "commissioning-credential")
     anchor_data = cbor.expect(body.get(_ANCHOR), bytes, "commissioning-anchor")
     now = cbor.expect(body.get(_NOW), int, "commissioning-time")
+    if not _EARLIEST_S <= now < _LATEST_S:
+        raise Malformed("commissioning-time")
     commission(identity, credential_data, anchor_data)
     if was == FACTORY and clock_port.now() is None:
         clock_port.set(now)
     return response(CHANGED)
+
+
+def _forget_past(storage):
+    """A new key is a new life. What an earlier one left behind, whose key was lost, may be another site's: its grants
+    were verified against another anchor.
+    """
+    for name in storage.names():
+        if name not in _OF_THE_BOARD:
+            storage.remove(name)
+
+
+def _seal(identity, secret):
+    from admit_device.sealed import seal
+
+    if len(secret) != _LABEL_LENGTH:
+        raise Malformed("commissioning-label", "16 bytes")
+    seal(identity, secret)
+
+
+def _is_sealed(session):
+    """Is it the session of a host that knows the sealed label? No other session is without a subject."""
+    return session is not None and session.subject is None
 
 
 def _check_factory(identity):

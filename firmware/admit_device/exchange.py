@@ -2,18 +2,17 @@
 
 One request goes in by `answer`; its response comes back at once, or later through `send` when a routine took its time.
 Errors become responses here and nowhere else: under encryption if there is a session, else with no more than a code.
+Long bodies are bodies.py's, standing requests observers.py's.
 """
 
 import asyncio
 
-from admit_device.faults import print_exception
-from admit_device.resources import Request
-from admit_device.sessions import CIPHER_SUITES, HandshakeFailed
-from admit_protocol import edhoc, problem
-from admit_protocol.block import Assembler, Slicer
+from admit_device.bodies import Bodies
+from admit_device.ondemand import OnDemand, borrowed
+from admit_device.request import Request
+from admit_device.sessions import HandshakeFailed
 from admit_protocol.coap import (
     ACCEPT,
-    BAD_REQUEST,
     BLOCK1,
     BLOCK2,
     CHANGED,
@@ -24,6 +23,7 @@ from admit_protocol.coap import (
     NOT_ACCEPTABLE,
     OBSERVE,
     OSCORE,
+    POST,
     URI_HOST,
     URI_PATH,
     URI_PORT,
@@ -34,10 +34,10 @@ from admit_protocol.coap import (
 from admit_protocol.const import const
 from admit_protocol.errors import AdmitError, NotFound
 
-MAX_BODY = const(4096)
-MAX_OBSERVED = const(2)  # by one session, so that nobody takes the places of others
 # What OSCORE and CoAP add to a block: OSCORE option 14, tag 8, token 8, inner code and options 24, markers 2.
 _OVERHEAD = const(56)
+
+_HANDSHAKE = (".well-known", "edhoc")
 
 # Critical options that we honour; an unknown one is refused (RFC 7252 section 5.4.1).
 _KNOWN = (URI_HOST, URI_PORT, URI_PATH, URI_QUERY, ACCEPT, BLOCK1, BLOCK2)
@@ -46,35 +46,31 @@ _KNOWN = (URI_HOST, URI_PORT, URI_PATH, URI_QUERY, ACCEPT, BLOCK1, BLOCK2)
 class Exchange:
     """Turns messages into requests for resources, and their results into messages.
 
-    `send(link, message)` sends what does not answer at once. `sessions` is None in factory state.
+    `front.resources()` serve; a handshake does not need them, but their room. `send(link, message)` sends what does
+    not answer at once. `sessions` is None in factory state: then `unseal(link, message)` opens the requests of a host
+    that knows the sealed label.
     """
 
-    def __init__(self, clock, send):
+    def __init__(self, clock, front, send, unseal):
         self.sessions = None
-        self._resources = None
-        self._clock = clock
+        self._front = front
         self._send = send
-        # Strangers have places of their own, or they could keep a revocation from arriving.
-        self._blocks = {
-            True: (Assembler(MAX_BODY, 3), Slicer(MAX_BODY, 3)),  # of sessions
-            False: (Assembler(MAX_BODY, 3), Slicer(1024, 5)),  # of links: a grant on its way in, message_2 out
-        }
-        self._observers = []
-
-    def serve(self, resources):
-        """Requests go to these from now on."""
-        self._resources = resources
+        self._unseal = unseal
+        self._bodies = Bodies(clock)
+        self._code = OnDemand(_load)
+        self._observers = None
 
     def answer(self, link, message):
         """The response to a request that came over `link`; None if it comes later, or if it is no request."""
         if not message.is_request:
             return None
         try:
-            if message.option(OSCORE) is None or self.sessions is None:
+            if message.option(OSCORE) is None:
                 return self._reply(_Call(link, None, message, None, message.token))
-            session, inner, reference = self.sessions.unprotect(link, message)
+            unprotect = self.sessions.unprotect if self.sessions else self._unseal
+            session, inner, reference = unprotect(link, message)
         except HandshakeFailed as failed:
-            return _with_token(edhoc_failure(failed.cause), message.token)
+            return _with_token(_failure(failed), message.token)
         except AdmitError as error:
             return _with_token(_refusal(error), message.token)
         return self._reply(_Call(link, session, inner, reference, message.token))
@@ -86,35 +82,37 @@ class Exchange:
         try:
             message_2 = self.sessions.edhoc(request.link, request.payload)
         except HandshakeFailed as failed:
-            return edhoc_failure(failed.cause)
+            return _failure(failed)
         return response(CHANGED, message_2, CONTENT_EDHOC if message_2 else None)
 
     def output_changed(self, name):
         """Tell those who watch a routine that moves this output."""
-        for observer in self._observers[:]:
-            if observer.call.request.watches(name):
-                self._tell(observer)
+        if self._observers:
+            self._observers.output_changed(name)
 
     def forget(self, gone):
         """A link or a session is gone, and what was kept for it."""
-        self._observers = [each for each in self._observers if gone not in (each.call.link, each.call.session)]
-        for assembler, slicer in self._blocks.values():
-            assembler.forget(gone)
-            slicer.forget(gone)
+        self._bodies.forget(gone)
+        if self._observers:
+            self._observers.forget(gone)
+
+    def rest(self, is_alone):
+        """Nothing is going on: let go of what nobody needs now; of everything if there is no link."""
+        self._bodies.rest(is_alone)
+        if is_alone or not (self._observers and self._observers.is_busy()):
+            self._observers = None
+            self._code.forget()
 
     def not_taken(self, link, token):
         """The peer at `link` refuses what answers `token`: it no longer observes (RFC 7641 section 3.6)."""
-        self._observers = [each for each in self._observers if each.call.link is not link or each.call.token != token]
+        if self._observers:
+            self._observers.not_taken(link, token)
 
     def _reply(self, call):
         """Serve a request of which the encryption is off; the response with it on again, or None if it comes later."""
-        assembler, slicer = self._blocks[call.session is not None]
-        whole = assembler.accept(call.message, call.key, self._clock.monotonic_ms())
+        whole = self._bodies.whole(call)
         if not whole.is_request:
             return call.protect(whole)
-        later_block = slicer.next(call.key, whole)
-        if later_block is not None:
-            return call.protect(later_block)
         result = self._serve(call, whole)
         if hasattr(result, "send"):
             asyncio.create_task(self._later(call, whole, result))
@@ -125,7 +123,10 @@ class Exchange:
         try:
             check_critical(whole.options, _KNOWN)
             call.request = Request(call.link, call.session, whole, again)
-            return self._resources.serve(call.request)
+            if whole.code == POST and call.request.path == _HANDSHAKE:
+                self._front.step_aside()
+                return self.begin_handshake(call.request)
+            return self._front.resources().serve(call.request)
         except AdmitError as error:
             return _problem(error)
 
@@ -141,45 +142,33 @@ class Exchange:
         if whole.code == GET and result.code == CONTENT and not _is_acceptable(whole, result):
             result = response(NOT_ACCEPTABLE)
         if whole.code == GET and whole.option(OBSERVE) is not None:
-            self._forget_observer(call)
-            if whole.uint(OBSERVE) == 0 and result.code == CONTENT and call.session is not None:
-                self._observe(call, whole)
-                result.set_option(OBSERVE, 0)
-        return self._sliced(call, whole, result)
+            self._observe(call, whole, result)
+        return self._protected(call, whole, result)
 
-    def _observe(self, call, whole):
-        """Remember a standing GET; one too many of the same session takes the place of its oldest."""
-        of_session = [each for each in self._observers if each.call.session is call.session]
-        if len(of_session) >= MAX_OBSERVED:
-            self._observers.remove(of_session[0])
-        self._observers.append(_Observer(call, whole))
+    def _observe(self, call, whole, result):
+        """A GET with Observe stands from now on, or no longer; `result` says so if it does."""
+        stands = whole.uint(OBSERVE) == 0 and result.code == CONTENT and call.session is not None
+        if self._observers is None:
+            if not stands:
+                return
+            self._observers = self._code()(self._notify)
+        self._observers.remove(call)
+        if stands:
+            self._observers.add(call, whole)
+            result.set_option(OBSERVE, 0)
 
-    def _sliced(self, call, whole, result):
-        slicer = self._blocks[call.session is not None][1]
-        return call.protect(slicer.slice(call.key, whole, result, call.block_size()))
+    def _notify(self, call, whole, count):
+        """Serve the standing GET again; does it stand any longer? An observer who may no longer read is told so."""
+        result = self._serve(call, whole, again=True)
+        stands = result.code == CONTENT
+        if stands:
+            result.set_option(OBSERVE, count)
+        self._send(call.link, self._protected(call, whole, result))
+        return stands
 
-    def _tell(self, observer):
-        """Notify one observer. Whatever is wrong with its link must not fail the routine that moves the output."""
-        try:
-            self._notify(observer)
-        except Exception as error:
-            print_exception(error)
-            self._forget_observer(observer.call)
-
-    def _notify(self, observer):
-        """Serve the standing GET again. An observer who may no longer read is told so, and forgotten."""
-        call = observer.call
-        result = self._serve(call, observer.whole, again=True)
-        if result.code == CONTENT:
-            observer.count += 1
-            result.set_option(OBSERVE, observer.count)
-        else:
-            self._forget_observer(call)
-        self._send(call.link, self._sliced(call, observer.whole, result))
-
-    def _forget_observer(self, call):
-        """A token is its peer's own: one on the same link, or without the session, ends nobody else's observation."""
-        self._observers = [each for each in self._observers if not each.call.is_like(call)]
+    def _protected(self, call, whole, result):
+        """As it goes on the wire: the block that was asked for, encrypted if the request was."""
+        return call.protect(self._bodies.cut(call, whole, result))
 
 
 class _Call:
@@ -206,23 +195,22 @@ class _Call:
         return self.link.layer.max_payload - _OVERHEAD
 
 
-class _Observer:
-    """A standing GET: notified when an output changes. Observe's own numbers are replaced by OSCORE's."""
-
-    def __init__(self, call, whole):
-        self.call = call
-        self.whole = whole
-        self.count = 0
-
-
 def _is_acceptable(request, result):
     """Is it in the format that the request insists on, if it does? RFC 7252 section 5.10.4."""
     return request.option(ACCEPT) is None or request.uint(ACCEPT) == result.uint(CONTENT_FORMAT)
 
 
-def edhoc_failure(error):
+def _load():
+    from admit_device.observers import Observers
+
+    return Observers
+
+
+def _failure(failed):
     """The response that carries an EDHOC error message (RFC 9528 appendix A.2.3)."""
-    return response(BAD_REQUEST, edhoc.error_message(error, CIPHER_SUITES), CONTENT_EDHOC)
+    from admit_device.handshakes import failure
+
+    return failure(failed.cause)
 
 
 def _refusal(error):
@@ -232,7 +220,10 @@ def _refusal(error):
 
 def _problem(error):
     rule = getattr(error, "rule", None)
-    return problem.error_response(error, None if rule is None else {problem.RULE: rule})
+    with borrowed():
+        from admit_protocol import problem
+
+        return problem.error_response(error, None if rule is None else {problem.RULE: rule})
 
 
 def _with_token(message, token):

@@ -17,6 +17,8 @@ COMMISSIONED = const("commissioned")
 SECRET = const(1)
 CREDENTIAL = const(2)
 ANCHOR = const(3)
+TEST_ONLY = const(5)  # True if the key was made without a hardware source of randomness
+LABEL = const(4)  # [secret of the sealed label, wrong proofs of it]; gone once the device has joined a site
 
 _NAME = const("identity")
 
@@ -31,7 +33,8 @@ class Identity:
 
     def __init__(self, keystore, suite):
         self.suite = suite
-        self.key = self.credential = self.anchor = None
+        self.key = self.credential = self.anchor = self.label = None
+        self.label_failed_ms = 0
         self._keystore = keystore
         self._load(self._stored())
 
@@ -46,9 +49,12 @@ class Identity:
         return self.credential.device_id if self.credential else ""
 
     def keep(self, fields):
-        """Store `fields` (values by SECRET, CREDENTIAL, ANCHOR) beside what is there, and be that from now on."""
+        """Store `fields` (values by SECRET, CREDENTIAL, ANCHOR, …; None removes one) beside what is there, in one
+        write, and be that from now on.
+        """
         stored = self._stored()
         stored.update(fields)
+        stored = {field: value for field, value in stored.items() if value is not None}
         self._keystore.write(_NAME, cbor.encode(stored))
         self._load(stored)
 
@@ -57,8 +63,11 @@ class Identity:
         return cbor.decode(stored) if stored else {}
 
     def _load(self, fields):
+        self.label = fields.get(LABEL)
+        self.test_only = fields.get(TEST_ONLY, False)
         if SECRET in fields:
-            self.key = self.suite.private_key(fields[SECRET])
+            with borrowed():
+                self.key = self.suite.private_key(fields[SECRET])
         if CREDENTIAL in fields:
             with borrowed():
                 from admit_protocol import anchor, credential

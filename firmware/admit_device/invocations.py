@@ -2,7 +2,7 @@
 
 The client chooses an 8-byte id. Before a routine starts, its id is in storage; after it ended, so is its outcome. Asked
 again, the device answers from there. A routine that a reset interrupted stays "interrupted": nobody can know how far it
-came, so it is not run again under the same id. At least the last REMEMBERED invocations are kept.
+came, so it is not run again under the same id. At least the last _REMEMBERED invocations are kept.
 """
 
 from admit_device.segments import Segments
@@ -10,11 +10,12 @@ from admit_protocol import cbor
 from admit_protocol.const import const
 from admit_protocol.errors import Busy, LocalError, Malformed
 
-REMEMBERED = const(64)
-MAX_RESULT = const(256)  # bytes of CBOR
+_REMEMBERED = const(64)
+_MAX_RESULT = const(256)  # bytes of CBOR
 _MAX_RUNNING = const(8)  # at a time: each holds memory until it ends
 
 _STARTED = const(0)
+_OWN_LENGTH = const(19)  # bytes of a record that say whose it is and which: an array of four, and two ids of 8 bytes
 DONE = const(1)
 FAILED = const(2)
 INTERRUPTED = const(3)
@@ -28,8 +29,8 @@ class Invocations:
     """Which invocation ids were used, and what came of them."""
 
     def __init__(self, storage):
-        # Two records an invocation; a segment is dropped whole, so each must hold REMEMBERED of them.
-        self._segments = Segments(storage, "invocations", 2 * REMEMBERED)
+        self._storage = storage
+        self._segments = None
         self._running = []
 
     def outcome(self, who, identifier):
@@ -37,19 +38,25 @@ class Invocations:
         if (who, identifier) in self._running:
             raise Busy("routine-running", "it has started and not ended: ask again with the same id")
         found = None
-        for record in self._all():
-            its_who, its_identifier, state, result = cbor.decode(record)
-            if its_who == who and its_identifier == identifier:
+        own = cbor.encode([who, identifier, _STARTED, None])[:_OWN_LENGTH]
+        for record in self._kept().all():
+            if record.startswith(own):
+                _, _, state, result = cbor.decode(record)
                 found = encode_outcome(INTERRUPTED if state == _STARTED else state, result)
         return found
+
+    def running(self):
+        """Has any started and not ended?"""
+        return bool(self._running)
 
     def start(self, who, identifier):
         """Note that this id is used up. Raises Busy("routine-running"), StorageError; then nothing has started."""
         if len(self._running) >= _MAX_RUNNING:
             raise Busy("routine-running", "too many others have started and not ended: ask again")
-        if self._segments.full():
-            self._segments.rotate()
-        self._segments.append(cbor.encode([who, identifier, _STARTED, None]))
+        segments = self._kept()
+        if segments.full():
+            segments.rotate()
+        segments.append(cbor.encode([who, identifier, _STARTED, None]))
         self._running.append((who, identifier))
 
     def finish(self, who, identifier, state, result):
@@ -59,9 +66,12 @@ class Invocations:
         self._segments.append(cbor.encode([who, identifier, state, result]))
         return encode_outcome(state, result)
 
-    def _all(self):
-        older = self._segments.older()
-        return (older[1] if older else []) + self._segments.current()
+    def _kept(self):
+        """What storage remembers. Raises StorageError while that cannot be read: then nothing is run."""
+        if self._segments is None:
+            # Two records an invocation; a segment is dropped whole, so each must hold _REMEMBERED of them.
+            self._segments = Segments(self._storage, "invocations", 2 * _REMEMBERED)
+        return self._segments
 
 
 def parse_invocation(payload):
@@ -77,7 +87,7 @@ def parse_invocation(payload):
 def _tellable(state, result):
     """(state, result), or a failure if the result is too long or has no CBOR form, at its depth in an outcome too."""
     try:
-        if len(cbor.encode([result])) <= 1 + MAX_RESULT:
+        if len(cbor.encode([result])) <= 1 + _MAX_RESULT:
             return state, result
         return FAILED, "result too long"
     except LocalError as error:

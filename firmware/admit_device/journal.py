@@ -1,14 +1,16 @@
 """The device's journal: what was decided and what changed, chained by hashes, kept in bounded storage.
 
 The record format and the chain are admit_protocol.journal's; this file decides what is worth a record. When old records
-are dropped the chain goes on, so that a reader who missed them sees a gap, never a forgery.
+are dropped the chain goes on, so that a reader who missed them sees a gap, never a forgery. Reading: journal_page.py.
 """
 
+from admit_device.faults import print_exception
 from admit_device.segments import Segments
 from admit_protocol import journal
 from admit_protocol.const import const
+from admit_protocol.errors import StorageError
 
-SEGMENT_RECORDS = const(256)
+_SEGMENT_RECORDS = const(256)
 _FAILURES_EVERY_MS = const(3600 * 1000)
 _REPEAT_MS = const(10 * 1000)  # the same denial to the same person is counted, not written again, for this long
 _DENIALS = const(32)  # of one person are written in _DENIALS_MS, however they differ; more are counted too
@@ -17,28 +19,48 @@ _PEOPLE = const(16)  # whose denials are counted apart
 
 
 class Journal:
-    """Appends records, answers with pages of them, and signs the head."""
+    """Appends records. `count` and `head`: of all that there have been.
+
+    `is_damaged`: storage does not give back what was written. Whatever must be journalled is then refused.
+    """
 
     def __init__(self, storage, clock, first_head):
-        self._clock = clock
-        self._segments = Segments(storage, "journal", SEGMENT_RECORDS, [0, first_head])
-        self.count, self.head = self._segments.header
-        for data in self._segments.current():
-            self._follow(data)
+        self.clock = clock
+        self._storage = storage
+        self._segments = None
+        self.count, self.head = 0, first_head
+        try:
+            self.kept()
+        except StorageError as error:
+            print_exception(error)
         self._failures = 0
         self._failures_due_ms = 0
         self._denial, self._denied_ms, self._repeated = None, 0, 0
         self._denied = []  # [who, since, how many were written], the latest last
 
+    @property
+    def is_damaged(self):
+        return self._segments is None
+
+    def kept(self):
+        """The Segments that hold the records. Raises StorageError as long as they cannot be read."""
+        if self._segments is None:
+            segments = Segments(self._storage, "journal", _SEGMENT_RECORDS, [0, self.head])
+            self.count, self.head = segments.header
+            for data in segments.current():
+                self._follow(data)
+            self._segments = segments
+        return self._segments
+
     def record(self, kind, who, what, outcome, extra=None):
         """Append one record. `who` is the 8-byte grant id or None; raises StorageError, and then nothing happened."""
-        fields = dict(extra or {})
+        segments, fields = self.kept(), dict(extra or {})
         if self._repeated:
             fields[journal.REPEATED] = self._repeated
-        if self._segments.full():
-            self._segments.rotate([self.count, self.head])
-        data = journal.encode_record(self.count, self._clock.now(), kind, who, what, outcome, fields)
-        self._segments.append(data)
+        if segments.full():
+            segments.rotate([self.count, self.head])
+        data = journal.encode_record(self.count, self.clock.now(), kind, who, what, outcome, fields)
+        segments.append(data)
         self._follow(data)
         self._denial, self._repeated = None, 0
 
@@ -50,7 +72,7 @@ class Journal:
         if decision.allowed:
             self.record(journal.DECISION, who, what, journal.ALLOWED, fields)
             return
-        denial, now_ms = (who, what, decision.reason), self._clock.monotonic_ms()
+        denial, now_ms = (who, what, decision.reason), self.clock.monotonic_ms()
         repeats = denial == self._denial and now_ms - self._denied_ms < _REPEAT_MS
         of_one = self._denials_of(who, now_ms)
         if repeats or of_one[2] >= _DENIALS:
@@ -77,29 +99,11 @@ class Journal:
 
     def flush_failures(self):
         """Say in one record how many handshakes failed, if any did, and then nothing more of it for an hour."""
-        now_ms = self._clock.monotonic_ms()
+        now_ms = self.clock.monotonic_ms()
         if self._failures and now_ms >= self._failures_due_ms:
             self._failures_due_ms = now_ms + _FAILURES_EVERY_MS
             self.record(journal.HANDSHAKES_FAILED, None, "", journal.DENIED, {journal.COUNT: self._failures})
             self._failures = 0
-
-    def page(self, start, limit):
-        """(first sequence number, head before it, [record bytes]): from `start` on, one or as many as fit."""
-        older = self._segments.older()
-        (first, head), records = older or (self._segments.header, [])
-        records = records + self._segments.current()
-        skip = min(max(start - first, 0), len(records))
-        for data in records[:skip]:
-            head = journal.chain(head, data)
-        end = skip
-        while end < len(records) and (end == skip or len(records[end]) <= limit):
-            limit -= len(records[end])
-            end += 1
-        return first + skip, head, records[skip:end]
-
-    def signed_head(self, identity):
-        """The head over everything so far, signed with the device key (COSE_Sign1)."""
-        return journal.sign_head(identity.key, identity.device_id, self.count, self.head, self._clock.now())
 
     def _follow(self, data):
         self.head = journal.chain(self.head, data)

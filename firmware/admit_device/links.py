@@ -5,6 +5,7 @@ are taken the oldest link without a proven peer goes. What a message means is re
 """
 
 from admit_device.faults import print_exception
+from admit_device.ondemand import OnDemand
 from admit_protocol.const import const
 
 _SILENT_MS = const(3 * 1000)
@@ -22,6 +23,7 @@ class Link:
         self.layer = layer
         self.opened_ms = self.heard_ms = now_ms
         self.proven = False
+        self.challenge = self.sealed = None  # of a host with a sealed label: see sealed.py
 
     def until_ms(self):
         """When this link is dropped if it stays silent, and proves nothing."""
@@ -45,6 +47,7 @@ class Listener:
         self._gone = gone
         self._lost = lost
         self._wake = wake
+        self._code = OnDemand(_gatt_layer if server.kind == "ble" else _udp_layer)
         self._links = {}
         self._opened = 0
 
@@ -122,6 +125,14 @@ class Listener:
         else:
             self._lost(link, token)
 
+    def has_links(self):
+        """Is anybody there?"""
+        return bool(self._links)
+
+    def is_visited(self):
+        """Is anybody on the air who has not proven who they are, and so may be about to?"""
+        return self._server.kind == "ble" and any([not link.proven for link in self._links.values()])
+
     def deadline(self):
         """When `expire` has something to do, in milliseconds of the monotonic clock, or None."""
         times = []
@@ -132,15 +143,22 @@ class Listener:
                 times.append(due_ms)
         return min(times) if times else None
 
+    def rest(self):
+        """Nothing is going on: let go of what only links need, if there are none."""
+        if not self._links:
+            self._code.forget()
+
     def _layer(self, mtu):
-        """A message layer for a new link. Each of the two is loaded when a link first needs it."""
+        """A message layer for a new link."""
         if self._server.kind == "ble":
-            from admit_protocol.gatt import GattLayer
+            return self._code()(True, mtu)
+        return self._code()(self._ticks if self._server.kind == "serial" else self._random)
 
-            return GattLayer(True, mtu)
-        from admit_protocol.coap_udp import UdpLayer
-
-        return UdpLayer(self._random)
+    def _ticks(self, length):
+        """Numbers for a cable's message ids, which nobody can guess at from outside: so a device whose source of
+        randomness is stuck can still say so.
+        """
+        return (self._clock.monotonic_ms() & (1 << 8 * length) - 1).to_bytes(length, "big")
 
     def _make_room(self, newest):
         """The last place is taken: the oldest link without a proven peer goes, so that the next visitor gets in."""
@@ -154,3 +172,15 @@ class Listener:
             self._server.close(link.number)
         except Exception as error:  # it is forgotten here in any case
             print_exception(error)
+
+
+def _gatt_layer():
+    from admit_protocol.gatt import GattLayer
+
+    return GattLayer
+
+
+def _udp_layer():
+    from admit_protocol.coap_udp import UdpLayer
+
+    return UdpLayer

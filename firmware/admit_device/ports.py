@@ -1,15 +1,16 @@
 """What a board must bring: the ports, as the device app sees them.
 
 A board is any object with the attributes below; this page is their contract, and firmware/ports/ holds those that
-exist. Every call happens on the
-asyncio loop, never in an interrupt: a port whose hardware interrupts must queue and wake a task of its own.
+exist. Every call happens on the asyncio loop, never in an interrupt: a port whose hardware interrupts must queue and
+wake a task of its own.
 
 storage     read(name) -> bytes or None          StorageError("storage-corrupt") if its checksum fails
             write(name, data)                    whole or absent, also when power fails in the middle
             remove(name)                         no error if absent
             names() -> list of str
             append(name, record)                 whole or absent; a torn tail is dropped by the next reader
-            records(name) -> list of bytes
+            records(name) -> generator of bytes  one record in memory at a time; StorageError("storage-corrupt") at a
+                                                 bad one, but for a torn tail; who stops early closes it
             Raises StorageError("storage-full") or ("storage-read-only"); then nothing has changed.
 keystore    read(name), write(name, data), erase()   the same promises, for the identity alone
 clock       monotonic_ms() -> int, never wraps or goes back while the device runs
@@ -17,6 +18,12 @@ clock       monotonic_ms() -> int, never wraps or goes back while the device run
             set(now)
 entropy     random(length) -> bytes; EntropyError if its source is stuck
 outputs     set(name, value), get(name); `safe` is what each has while the device is off
+board       name, board_id (its chip's, bytes), reset_cause (a word), faults (list of texts: what is wrong with it)
+            test_only: there is no hardware source of randomness, so its keys guard nothing
+            installed() -> hash of the firmware set that runs, 32 bytes, or None
+            restart(repl): does not return; with `repl`, into MicroPython's REPL for one time
+            and, for start.py: restarts (is `restart` any good), routines_file, test_identity,
+            watch() (from now on `tend` must run), await tend() (beside the device, until it is cancelled)
 links       (radio, cable, udp, each one a "link server")
             kind: "ble", "serial" or "udp"; max_links: how many peers at once
             await start(listener, name); send(link, data); close(link); advertise(name)

@@ -5,7 +5,9 @@ All of it lives in RAM and is used once: `take` empties the place before it hand
 second handshake can meet the same y again.
 """
 
-MAX_PEERS = 4
+from admit_protocol.const import const
+
+_MAX_PEERS = const(4)
 
 
 class Ephemeral:
@@ -52,7 +54,7 @@ class Preparation:
         """`peer` (64-byte public key) has just been here: it may come again."""
         if peer in self._peers:
             self._peers.remove(peer)
-        self._peers = (self._peers + [peer])[-MAX_PEERS:]
+        self._peers = (self._peers + [peer])[-_MAX_PEERS:]
 
     def step(self, key):
         """Do one unit of work for the device key `key`; False if nothing is left to do."""

@@ -4,7 +4,6 @@ Only strangers.py (test identities) replaces this.
 """
 
 from admit_device.access import Access
-from admit_protocol import edhoc
 
 
 class Profile:
@@ -13,15 +12,29 @@ class Profile:
     methods = (2,)  # the user by static Diffie-Hellman, the device by signature
     access = Access
 
+    def grants(self, storage, identity, suite):
+        """The subjects that may come: holders of grants."""
+        from admit_device.grants import Grants
+
+        return Grants(storage, identity, suite)
+
     def own(self, identity):
         """(key, ID_CRED_R, CRED_R) with which the device authenticates."""
-        credential = edhoc.cwt_credential(identity.credential.data)
+        own = identity.credential
+        credential = _credential(own.data, own.public, own.kid)
         return identity.key, credential.id_cred, credential
 
     def credential(self, subject):
         """CRED_I of a peer: its grant."""
-        return edhoc.cwt_credential(subject.data)
+        return _credential(subject.data, subject.key, subject.kid)
 
     def contexts(self, suite, identity):
         """Preshared OSCORE contexts as (context, subject): none."""
         return ()
+
+
+def _credential(data, public, kid):
+    """As edhoc.cwt_credential of a CWT that has been read before."""
+    from admit_protocol.edhoc import credential_of
+
+    return credential_of(data[1:], public, kid)  # tag 18 is one byte

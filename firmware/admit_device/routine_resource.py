@@ -1,33 +1,37 @@
 """/r: list the routines, read one's signature and state, invoke it.
 
 The order is the same for every invocation: parse, decide, look whether this id was used, note it, run, note the
-outcome.
+outcome. Loaded with the first request for a routine, and forgotten when all is quiet again.
 """
 
 from admit_device.faults import print_exception
 from admit_device.invocations import DONE, FAILED, Invocations, parse_invocation
+from admit_device.routine_forms import arguments, signature, with_defaults
 from admit_protocol import cbor, kdf
 from admit_protocol import journal as records
-from admit_protocol.aif import method_bit
 from admit_protocol.coap import CHANGED, CONTENT, CONTENT_CBOR, POST, response
 from admit_protocol.errors import NotFound
+from admit_protocol.rule import method_bit
 
 
 class RoutineResource:
     """Serves the routines and outputs that a routines file declared."""
 
-    def __init__(self, routines, outputs, kiosk, storage, access, journal):
-        self._routines = routines
-        self._outputs = outputs
-        self._kiosk = kiosk
-        self._access = access
-        self._journal = journal
-        self._invocations = Invocations(storage)
+    def __init__(self, device):
+        self._routines = device.routines
+        self._kiosk = device.kiosk
+        self._access = device.access
+        self._journal = device.journal
+        self._invocations = Invocations(device.ports.storage)
+
+    def busy(self):
+        """Is a routine running?"""
+        return self._invocations.running()
 
     def list(self, request):
         """GET /r: the signatures of those routines that this subject may invoke now, given the right arguments."""
         subject = request.session.subject
-        signatures = {name: each.signature() for name, each in self._routines.items() if self._may(subject, name)}
+        signatures = {name: signature(each) for name, each in self._routines.items() if self._may(subject, name)}
         return response(CONTENT, cbor.encode(signatures), CONTENT_CBOR)
 
     def _may(self, subject, name):
@@ -38,7 +42,7 @@ class RoutineResource:
         """GET /r/<name>: its signature, and the state of the outputs that it moves."""
         routine = self._routine(request)
         request.watches = lambda output_name: any(each.name == output_name for each in routine.outputs)
-        body = routine.signature()
+        body = signature(routine)
         body["outputs"] = {
             each.name: {"value": self._kiosk.get(each.name), "at_power_loss": each.at_power_loss}
             for each in routine.outputs
@@ -49,32 +53,32 @@ class RoutineResource:
         """The arguments of an invocation, for the decision; not checked yet. Raises Malformed."""
         given = parse_invocation(request.payload)[1]
         routine = self._routines.get(request.name)
-        return routine.with_defaults(given) if routine else given
+        return with_defaults(routine, given) if routine else given
 
     def invoke(self, request):
         """POST /r/<name>: run it, at most once for its id. Returns a response, or a coroutine that returns one."""
         routine = self._routine(request)
         identifier, given = parse_invocation(request.payload)
-        arguments = routine.arguments(given)
+        checked = arguments(routine, given)
         who = _who(request)
         known = self._invocations.outcome(who, identifier)
         if known is not None:
             return _outcome(known)
         self._invocations.start(who, identifier)
         self._kiosk.user = request.session.subject.subject
-        return self._run(routine, arguments, lambda state, result: self._end(request, identifier, state, result))
+        return self._run(routine, checked, lambda state, result: self._end(request, identifier, state, result))
 
     def _run(self, routine, arguments, end):
         try:
             result = routine.function(self._kiosk, **arguments)
-        except Exception as error:  # a site's own code may raise anything; the device must not fall with it
+        except (Exception, SystemExit) as error:  # a site's code may raise anything; the device must not fall with it
             return end(FAILED, _fault(error))
         return self._await(result, end) if hasattr(result, "send") else end(DONE, result)
 
     async def _await(self, coroutine, end):
         try:
             result = await coroutine
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return end(FAILED, _fault(error))
         return end(DONE, result)
 

@@ -1,7 +1,7 @@
 """A bounded list of records in storage: two segments, of which the older is dropped when the newer is full.
 
 Appending is what wears flash least, and dropping a whole segment is the only removal, so there is no moment at which a
-power cut could leave a half-rewritten list.
+power cut could leave a half-rewritten list. Records are read one by one: all together they would not fit into memory.
 """
 
 from admit_protocol import cbor
@@ -23,7 +23,9 @@ class Segments:
             headers[0] = self._start(0, 0, header)
         self._active = 1 if headers[1] and (headers[0] is None or headers[1][0] > headers[0][0]) else 0
         self.generation, self.header = headers[self._active]
-        self._count = len(self._storage.records(self._names[self._active])) - 1
+        self._count = 0
+        for _ in self.current():
+            self._count += 1
 
     def full(self):
         """Must `rotate` come before the next `append`?"""
@@ -42,13 +44,23 @@ class Segments:
         self.generation, self.header = self.generation + 1, header
 
     def current(self):
-        """The records of the newer segment."""
-        return self._storage.records(self._names[self._active])[1:]
+        """The records of the newer segment, one by one."""
+        return self._records(self._active)
 
-    def older(self):
-        """(header, records) of the older segment, or None if there is none."""
-        records = self._storage.records(self._names[1 - self._active])
-        return (cbor.decode(records[0])[1], records[1:]) if records else None
+    def all(self):
+        """All records that are kept, the oldest first, one by one."""
+        yield from self._records(1 - self._active)
+        yield from self._records(self._active)
+
+    def oldest(self):
+        """The header of the segment that `all` begins with."""
+        older = self._header(self._names[1 - self._active])
+        return older[1] if older else self.header
+
+    def _records(self, index):
+        records = self._storage.records(self._names[index])
+        next(records, None)  # the header
+        return records
 
     def _start(self, index, generation, header):
         self._storage.remove(self._names[index])
@@ -57,9 +69,11 @@ class Segments:
 
     def _header(self, name):
         records = self._storage.records(name)
-        if not records:
+        first = next(records, None)
+        records.close()
+        if first is None:
             return None
-        header = cbor.decode(records[0])
+        header = cbor.decode(first)
         if not isinstance(header, list) or len(header) != 2:
             raise StorageError("storage-corrupt", name)
         return header

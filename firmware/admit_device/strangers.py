@@ -11,8 +11,9 @@ has preshared OSCORE contexts. It guards nothing; main.py loads this file only w
 import json
 
 from admit_device.access import Access
+from admit_device.grants import Grants
 from admit_device.profile import Profile
-from admit_protocol import ccs, edhoc, oscore
+from admit_protocol import ccs, edhoc, oscore, rule
 from admit_protocol.errors import UnknownCredential
 
 
@@ -32,9 +33,6 @@ class Stranger:
         self.key = key
         self.rules = tuple((pattern, methods, {}) for pattern, methods in rules)
 
-    def check(self, device_id, now, revoked):
-        """It counts."""
-
 
 class StrangerProfile(Profile):
     """The profile that a file of test identities describes."""
@@ -50,8 +48,12 @@ class StrangerProfile(Profile):
         self._peers = peers
 
     def access(self, *arguments):
-        """Access that also knows the strangers."""
-        return StrangerAccess(self._peers, *arguments)
+        """Access in which strangers count."""
+        return StrangerAccess(*arguments)
+
+    def grants(self, *arguments):
+        """Grants, and beside them the strangers."""
+        return StrangerGrants(self._peers, *arguments)
 
     def own(self, identity):
         """The device's own test credential, if the file has one."""
@@ -75,7 +77,16 @@ class StrangerProfile(Profile):
 
 
 class StrangerAccess(Access):
-    """Access in which some peers are known without a grant."""
+    """Access in which a stranger always counts."""
+
+    def decide_standing(self, subject, diagnosing=False):
+        if isinstance(subject, Stranger):
+            return rule.Decision(True, "grant-counts", None, "")
+        return super().decide_standing(subject, diagnosing)
+
+
+class StrangerGrants(Grants):
+    """Grants, and some peers who are known without one."""
 
     def __init__(self, peers, *arguments):
         super().__init__(*arguments)

@@ -21,11 +21,6 @@ _DYNAMIC = const(32)  # GET << _DYNAMIC is Dynamic-GET: on what a request to thi
 _METHODS = const(0x7F | 0x7F << _DYNAMIC)
 
 
-def method_bit(code):
-    """The mask of a CoAP method code 1..7; 0, which no mask holds, for any other code."""
-    return 1 << code - 1 if 1 <= code <= 7 else 0
-
-
 def encode(entries):
     """The AIF item of `entries`, a list of (path, mask); entries with the same path become one. RFC 9237 section 3."""
     paths = []

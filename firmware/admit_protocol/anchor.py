@@ -1,6 +1,6 @@
 """The trust anchor of a site: the authority's two public keys, the site's name, and the site id that they hash to.
 
-Owns: the anchor's bytes, the site id, and how the site id is written as an issuer.
+Owns: the anchor's bytes and the site id.
 Rules: the name is a convenience for people and no part of the site id; one anchor has one encoding.
 Must not know: how an anchor reached us, and so whether it may be believed.
 """
@@ -15,22 +15,6 @@ _MAX_NAME = const(64)  # bytes of UTF-8
 def site_id(sign_public, ecdh_public):
     """The 16-byte id of the site whose authority signs with one key and decrypts with the other (64 bytes each)."""
     return kdf.sha256(cbor.encode([cose.encode_key(sign_public), cose.encode_key(ecdh_public)]))[:16]
-
-
-def issuer(site):
-    """The `iss` claim of everything that the site issues: its id in lower-case hex, 32 characters."""
-    return site.hex()
-
-
-def parse_issuer(text):
-    """The 16-byte site id in an `iss` claim. Raises Malformed anchor-issuer."""
-    try:
-        site = bytes.fromhex(cbor.expect(text, str, "anchor-issuer"))
-    except ValueError:
-        raise Malformed("anchor-issuer")
-    if len(site) != 16 or site.hex() != text:
-        raise Malformed("anchor-issuer")
-    return site
 
 
 class Anchor:

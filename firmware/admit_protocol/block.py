@@ -7,15 +7,15 @@ so memory never exceeds `places * limit` for each object here. A body in the mak
 Must not know: what a peer is (any hashable key), what bodies mean, the clock (time is handed in).
 """
 
-from . import coap, problem
+from . import coap
 from .const import const
 from .errors import Busy, Incomplete, LocalError, Malformed, RemoteError, TooLarge
 from .kdf import sha256
 
 MAX_BODY = const(4096)
 _PLACES = const(4)
-LIFETIME_MS = const(120_000)  # an upload that has been silent for so long is dropped
-PATIENCE_MS = const(5_000)  # and after so long already, if its place is needed
+_LIFETIME_MS = const(120_000)  # an upload that has been silent for so long is dropped
+_PATIENCE_MS = const(5_000)  # and after so long already, if its place is needed
 
 _MAX_SZX = const(6)
 _ETAG_LENGTH = const(4)
@@ -76,6 +76,10 @@ class Assembler:
                 refusal.set_option(coap.SIZE1, self._limit)
             return refusal
 
+    def is_busy(self):
+        """Is anybody in the middle of an upload?"""
+        return bool(self._uploads)
+
     def forget(self, key):
         """The peer is gone, and its upload with it."""
         self._uploads.pop(key, None)
@@ -116,7 +120,7 @@ class Assembler:
 
     def _expire(self, now_ms):
         for key in list(self._uploads):
-            if now_ms - self._uploads[key].heard_ms >= LIFETIME_MS:
+            if now_ms - self._uploads[key].heard_ms >= _LIFETIME_MS:
                 self.forget(key)
 
     def _make_room(self, now_ms):
@@ -124,7 +128,7 @@ class Assembler:
         if len(self._uploads) < self._places:
             return
         key = min(self._uploads, key=lambda key: self._uploads[key].heard_ms)
-        if now_ms - self._uploads[key].heard_ms < PATIENCE_MS:
+        if now_ms - self._uploads[key].heard_ms < _PATIENCE_MS:
             raise Busy("block-busy")
         self.forget(key)
 
@@ -180,6 +184,10 @@ class Slicer:
         if not _more_follow(part):
             self.forget(key)
         return part
+
+    def is_busy(self):
+        """Is anything kept of which a peer may want the rest?"""
+        return bool(self._kept)
 
     def forget(self, key):
         """The peer is gone, and what was kept for it."""
@@ -238,6 +246,8 @@ def _kind(request):
 
 
 def _refusal(error, request):
+    from . import problem
+
     refusal = problem.error_response(error)
     refusal.token = request.token
     return refusal

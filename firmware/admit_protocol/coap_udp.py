@@ -18,11 +18,11 @@ RST = const(3)
 _ACK_TIMEOUT_MS = const(2000)  # RFC 7252 section 4.8
 _ACK_JITTER_MS = const(1000)  # ACK_RANDOM_FACTOR 1.5
 _MAX_RETRANSMIT = const(4)
-EXCHANGE_LIFETIME_MS = const(247000)
+_EXCHANGE_LIFETIME_MS = const(247000)
 _ACK_DELAY_MS = const(1000)  # how long a response may take and still ride on the acknowledgement
 _MAX_DATAGRAM = const(1152)  # RFC 7252 section 4.6
 
-MAX_EXCHANGES = const(32)  # remembered ids of the peer
+_MAX_EXCHANGES = const(32)  # remembered ids of the peer
 _MAX_ANSWERS = const(4)  # of them with the whole answer, for a peer that asks again
 _MAX_AWAITED = const(16)  # requests and observations of ours without an end
 _MAX_READY = const(16)
@@ -77,7 +77,7 @@ class _Exchange:
         self.token = token
         self.answer = answer
         self.ack_due_ms = now_ms + _ACK_DELAY_MS
-        self.expires_ms = now_ms + EXCHANGE_LIFETIME_MS
+        self.expires_ms = now_ms + _EXCHANGE_LIFETIME_MS
 
 
 class _Flight:
@@ -271,7 +271,7 @@ class UdpLayer:
         return None
 
     def _remember(self, exchange):
-        self._exchanges = self._exchanges[1 - MAX_EXCHANGES :] + [exchange]
+        self._exchanges = self._exchanges[1 - _MAX_EXCHANGES :] + [exchange]
 
     def _open_exchange(self, token):
         """The oldest request of the peer with this token that has no response yet, or None."""

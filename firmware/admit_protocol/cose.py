@@ -98,8 +98,13 @@ def parse_sign1(data):
 
 def verify_sign1(message, public, label, suite):
     """Returns if the Sign1 `message` was signed by `public` (64 bytes) as `label`; else Unverified cose-signature."""
-    if not suite.verify(public, _sig_structure(message.protected, label, message.payload), message.signature):
+    if not suite.verify(public, *signed(message, label)):
         raise Unverified("cose-signature")
+
+
+def signed(message, label):
+    """(the bytes that are signed, the signature) of the Sign1 `message` for the purpose `label`."""
+    return _sig_structure(message.protected, label, message.payload), message.signature
 
 
 def check_form(message):

@@ -1,20 +1,23 @@
 """Device credentials: the CWT by which a site's authority vouches for one device's key.
 
-Owns: its claims (iss, sub, iat, cnf, no others) and the device's one-byte `kid`.
+Owns: its claims (iss, sub, iat, cnf; `TEST_ONLY` if so; no others) and the device's one-byte `kid`.
 Rules: it never expires; it ends when the device leaves the site or makes a new key.
 Must not know: whether the peer holds the key; EDHOC proves that.
 """
 
 from collections import namedtuple
 
-from . import anchor, cose, cwt, kdf
+from . import cose, cwt, kdf
 from .const import const
 from .errors import Malformed, Untrusted
 
 _MAX_DEVICE_ID = const(64)  # bytes of UTF-8
 
-# `public`: 64 bytes; `kid`: 1 byte; `site_id`: 16 bytes; `issued_at`: unix seconds; `data`: the whole token.
-Credential = namedtuple("Credential", ("device_id", "public", "kid", "site_id", "issued_at", "sign1", "data"))
+# `public`: 64 bytes; `kid`: 1 byte; `site_id`: 16 bytes; `issued_at`: unix seconds; `data`: the whole token;
+# `test_only`: the key was made without a hardware source of randomness, and guards nothing.
+Credential = namedtuple(
+    "Credential", ("device_id", "public", "kid", "site_id", "issued_at", "sign1", "data", "test_only")
+)
 
 
 def kid(public):
@@ -29,22 +32,25 @@ def kid(public):
 def parse(data):
     """The Credential in `data`, not yet verified.
 
-    Raises Malformed or Unsupported cbor-…, cose-…, cwt-…, anchor-issuer; Malformed credential-claims, credential-kid.
+    Raises Malformed or Unsupported cbor-…, cose-…, cwt-…, cwt-issuer; Malformed credential-claims, credential-kid.
     CRED_R is made of these bytes, so they have one form: cose.check_form.
     """
     token = cwt.parse(data)
     cose.check_form(token.sign1)
     claims = token.claims
-    if len(claims) != 4 or not (cwt.ISS in claims and cwt.SUB in claims and cwt.IAT in claims):
+    test_only = cwt.TEST_ONLY in claims
+    if len(claims) != 4 + test_only or not (cwt.ISS in claims and cwt.SUB in claims and cwt.IAT in claims):
         raise Malformed("credential-claims")
+    if test_only and claims[cwt.TEST_ONLY] is not True:
+        raise Malformed("credential-claims", "test only")
     device_id = claims[cwt.SUB]
     if not 0 < len(device_id.encode()) <= _MAX_DEVICE_ID:
         raise Malformed("credential-claims", "device id")
     public, device_kid = cwt.cnf_key(claims)
     if not _is_one_byte_int(device_kid):
         raise Malformed("credential-kid")
-    site_id = anchor.parse_issuer(claims[cwt.ISS])
-    return Credential(device_id, public, device_kid, site_id, claims[cwt.IAT], token.sign1, token.data)
+    site_id = cwt.parse_issuer(claims[cwt.ISS])
+    return Credential(device_id, public, device_kid, site_id, claims[cwt.IAT], token.sign1, token.data, test_only)
 
 
 def verify(credential, anchor, suite):

@@ -2,7 +2,7 @@
 
 Owns: the claim numbers and the types of registered claims.
 Rules: dates are whole seconds since 1970 UTC; a claim of the wrong type is refused, an unknown one ignored.
-Must not know: the time (rule.check_life does), and who may issue what.
+Must not know: the time (standing.check_life does), and who may issue what.
 """
 
 from collections import namedtuple
@@ -21,6 +21,7 @@ CTI = const(7)
 CNF = const(8)
 SCOPE = const(9)  # RFC 9200 section 5.8.3
 SIG_KEY = const(-65537)  # private use: the COSE_Key with which the subject signs
+TEST_ONLY = const(-65538)  # private use: True if the key was made without a hardware source of randomness
 
 _CNF_COSE_KEY = const(1)  # RFC 8747 section 3.2
 
@@ -51,6 +52,17 @@ def parse_claims(data):
         if not _holds(name, value):
             raise Malformed("cwt-claims", "claim " + str(name))
     return claims
+
+
+def parse_issuer(text):
+    """The 16-byte site id in an `iss` claim of ours, 32 lower-case hex digits. Raises Malformed cwt-issuer."""
+    try:
+        site = bytes.fromhex(cbor.expect(text, str, "cwt-issuer"))
+    except ValueError:
+        raise Malformed("cwt-issuer")
+    if len(site) != 16 or site.hex() != text:
+        raise Malformed("cwt-issuer")
+    return site
 
 
 def cnf_key(claims):

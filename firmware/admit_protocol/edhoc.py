@@ -8,7 +8,7 @@ what only the side that begins makes or reads is in `edhoc_client`.
 
 from collections import namedtuple
 
-from . import cbor, cwt
+from . import cbor
 from .const import const
 from .errors import Malformed, Unsupported
 
@@ -32,6 +32,8 @@ def cwt_credential(data, kid=None):
 
     Identified by `kid`, else by the kid of the COSE_Key in cnf, else by value. Verifies no signature. Raises Malformed.
     """
+    from . import cwt
+
     public, key_kid = cwt.cnf_key(cwt.parse(data).claims)
     return credential_of(bytes(data[1:]), public, key_kid if kid is None else kid)  # tag 18 is one byte
 

@@ -9,8 +9,8 @@ raise. It must not know Bluetooth beyond the MTU, nor what a message means. A ne
 from .coap import EMPTY, MAX_TOKEN, Message, check_code, decode_body, encode_body, queue_up
 from .const import const
 from .errors import LocalError, Malformed, Unsupported
+from .gatt_uuids import MIN_MTU
 
-MIN_MTU = const(128)
 _MAX_VALUE = const(512)  # Bluetooth Core, part F section 3.2.9
 _TIMEOUT_MS = const(5000)
 

@@ -1,53 +1,24 @@
 """The grant: the authority's CWT that binds a user's key to rules, on some devices, for some time.
 
 Owns: its claims, the two forms of `scope` (docs/SPEC.md), and who may issue what.
-Rules: parse, then verify (signature, site), then decide (device, life, revocation here; everything else in rule.py,
-which checks every time window). `scope` is plain AIF where AIF says it all, else a form that a reader of AIF cannot
-read, so that it grants nothing rather than too much.
+Rules: parse, then verify (signature, site), then decide (standing.py: device, life, revocation; rule.py: the rest).
+`scope` is plain AIF where AIF says it all, else a form that a reader of AIF cannot read, so that it grants nothing
+rather than too much.
 Must not know: EDHOC, storage, clocks.
 """
 
-from . import aif, anchor, cbor, cose, cwt, rule
+from . import aif, cbor, cose, cwt, rule_reader
 from .cbor import expect
 from .const import const
-from .errors import Malformed, Untrusted
+from .errors import Malformed, Untrusted, Unverified
 from .kdf import sha256
+from .standing import Grant
 
 KID_LENGTH = const(8)
 ID_LENGTH = const(8)
 _MAX_SUBJECT = const(64)  # bytes of UTF-8
 
 _SCOPE_VERSION = const(1)
-
-
-class Grant:
-    """A parsed grant.
-
-    `id` (cti) and `kid` 8 bytes each, `site_id` 16, `key` (static DH) and `sig_key` (ES256, or None) 64 bytes each;
-    `audience` a tuple of device name patterns; `rules` a tuple of rule.Rule; `issued_at` unix seconds, `not_before` and
-    `expires` too, or None; `data` its very bytes.
-    """
-
-    def __init__(self, parsed):
-        claims = parsed.claims
-        self.cwt = parsed
-        self.data = parsed.data
-        self.kid = kid_of(parsed.data)
-        self.id = _check_id(claims.get(cwt.CTI))
-        self.site_id = anchor.parse_issuer(claims.get(cwt.ISS))
-        self.subject = _check_subject(claims.get(cwt.SUB))
-        self.audience = _parse_audience(claims.get(cwt.AUD))
-        self.key, _ = cwt.cnf_key(claims)
-        self.sig_key = _parse_sig_key(claims.get(cwt.SIG_KEY))
-        self.rules = decode_scope(expect(claims.get(cwt.SCOPE), bytes, "grant-scope"))
-        self.issued_at = expect(claims.get(cwt.IAT), int, "grant-issued-at")
-        self.not_before = claims.get(cwt.NBF)
-        self.expires = claims.get(cwt.EXP)
-
-    def check(self, device_id, now, revoked):
-        """Whether the verified grant counts on `device_id` at `now`: raises as `check_here` and `check_now` do."""
-        check_here(self, device_id, revoked)
-        check_now(self, now)
 
 
 def kid_of(data):
@@ -62,7 +33,21 @@ def parse(data):
     """
     parsed = cwt.parse(data)
     cose.check_form(parsed.sign1)
-    return Grant(parsed)
+    claims = parsed.claims
+    return Grant(
+        parsed.data,
+        kid_of(parsed.data),
+        _check_id(claims.get(cwt.CTI)),
+        cwt.parse_issuer(claims.get(cwt.ISS)),
+        _check_subject(claims.get(cwt.SUB)),
+        _parse_audience(claims.get(cwt.AUD)),
+        cwt.cnf_key(claims)[0],
+        _parse_sig_key(claims.get(cwt.SIG_KEY)),
+        decode_scope(expect(claims.get(cwt.SCOPE), bytes, "grant-scope")),
+        expect(claims.get(cwt.IAT), int, "grant-issued-at"),
+        claims.get(cwt.NBF),
+        claims.get(cwt.EXP),
+    )
 
 
 def verify_issuer(grant, public, site_id, suite):
@@ -70,36 +55,15 @@ def verify_issuer(grant, public, site_id, suite):
 
     Raises Untrusted grant-other-site or Unverified cose-signature.
     """
+    if not suite.verify(public, *signed_for(grant, site_id)):
+        raise Unverified("cose-signature")
+
+
+def signed_for(grant, site_id):
+    """(the bytes that are signed, the signature) of a grant of this site. Raises Untrusted grant-other-site."""
     if grant.site_id != site_id:
         raise Untrusted("grant-other-site", "the grant is another site's")
-    cwt.verify(grant.cwt, public, cose.GRANT, suite)
-
-
-def verify(grant, public, site_id, device_id, suite, revoked):
-    """Believe the grant, and that it counts on this device: `verify_issuer`, then `check_here`."""
-    verify_issuer(grant, public, site_id, suite)
-    check_here(grant, device_id, revoked)
-
-
-def check_here(grant, device_id, revoked):
-    """Whether the grant is for `device_id`, and its id not among `revoked`.
-
-    Raises Untrusted grant-other-device or grant-revoked.
-    """
-    if not is_for(grant, device_id):
-        raise Untrusted("grant-other-device", "the grant is for " + ", ".join(grant.audience))
-    if grant.id in revoked:
-        raise Untrusted("grant-revoked", "the grant was taken back")
-
-
-def is_for(grant, device_id):
-    """Whether one of the grant's device name patterns is that of `device_id`."""
-    return any([rule.matches(pattern, device_id) for pattern in grant.audience])
-
-
-def check_now(grant, now):
-    """Whether the grant lives at `now`, unix seconds or None: rule.check_life says."""
-    rule.check_life(grant.not_before, grant.expires, now)
+    return cose.signed(cose.parse_sign1(grant.data), cose.GRANT)
 
 
 def encode_scope(rules):
@@ -115,9 +79,9 @@ def decode_scope(data):
     if items and items[0] == _SCOPE_VERSION:
         if len(items) != 2:
             raise Malformed("grant-scope")
-        rules = tuple([rule.parse(item) for item in expect(items[1], list, "grant-scope")])
+        rules = tuple([rule_reader.parse(item) for item in expect(items[1], list, "grant-scope")])
     else:
-        rules = tuple([rule.parse([path, methods, {}]) for path, methods in aif.decode(data)])
+        rules = tuple([rule_reader.parse([path, methods, {}]) for path, methods in aif.decode(data)])
     if encode_scope(rules) != data:  # plain AIF where it will do, and never a pattern inside AIF
         raise Malformed("grant-scope", "not in the form that its rules call for")
     return rules

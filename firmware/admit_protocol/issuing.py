@@ -5,24 +5,26 @@ an authority's key loads this.
 Rules: nothing is issued that would not be read again.
 """
 
-from . import anchor, cbor, cose, cwt
 from . import bundle as bundles
+from . import cbor, cose, cwt
 from . import credential as credentials
 from . import grant as grants
 from .errors import LocalError
 
 
-def credential(authority_key, site_id, device_id, device_public, kid, issued_at):
+def credential(authority_key, site_id, device_id, device_public, kid, issued_at, test_only=False):
     """The device credential, bytes; `device_id` text of 1..64 bytes, `issued_at` unix seconds.
 
-    Raises Malformed for one that `credential.parse` would not take.
+    `test_only`: the device said that its key is. Raises Malformed for one that `credential.parse` would not take.
     """
     claims = {
-        cwt.ISS: anchor.issuer(site_id),
+        cwt.ISS: site_id.hex(),
         cwt.SUB: device_id,
         cwt.IAT: issued_at,
         cwt.CNF: cwt.cnf(device_public, kid),
     }
+    if test_only:
+        claims[cwt.TEST_ONLY] = True
     data = cwt.issue(authority_key, claims, cose.DEVICE_CREDENTIAL)
     credentials.parse(data)
     return data
@@ -38,7 +40,7 @@ def grant(
     Raises Malformed for a grant that `grant.parse` would not take.
     """
     claims = {
-        cwt.ISS: anchor.issuer(site_id),
+        cwt.ISS: site_id.hex(),
         cwt.SUB: subject,
         cwt.AUD: audience[0] if len(audience) == 1 else list(audience),
         cwt.IAT: issued_at,

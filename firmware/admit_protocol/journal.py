@@ -5,7 +5,7 @@ Rules: a record names people by the kid of their grant, never by name.
 Must not know: where records are kept, or what is worth one.
 """
 
-from . import cbor, cose
+from . import cbor
 from .const import const
 from .kdf import sha256
 
@@ -52,4 +52,6 @@ def chain(head, record):
 
 def sign_head(key, device_id, count, head, time):
     """The head, signed with the device's `key`; `time` in unix seconds, or None if unknown."""
+    from . import cose  # records are written all the time, heads are signed seldom
+
     return cose.sign1(key, cbor.encode([device_id, count, head, time]), cose.JOURNAL_HEAD)

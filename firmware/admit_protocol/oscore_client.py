@@ -4,7 +4,7 @@ Owns: which response belongs to a request, and the order of notifications. A dev
 Rules and what it must not know: as in `oscore`.
 """
 
-from . import cbor, coap, oscore
+from . import cbor, coap, oscore, oscore_option
 from .errors import LocalError, Malformed, Replayed
 
 
@@ -24,7 +24,7 @@ class ClientContext(oscore.Context):
         ref = ClientReference(self, self.sender_id, partial_iv, observe == 0)
         outer = self._seal(message, outside, plaintext, self._nonce(self.sender_id, partial_iv), ref)
         outer.code = coap.POST if observe is None else coap.FETCH
-        outer.add_option(coap.OSCORE, oscore.encode_option(partial_iv, self.sender_id, self.id_context))
+        outer.add_option(coap.OSCORE, oscore_option.encode_option(partial_iv, self.sender_id, self.id_context))
         return outer, ref
 
     def unprotect_response(self, outer, ref):
@@ -36,7 +36,7 @@ class ClientContext(oscore.Context):
         nobody asked for, or one with a value.
         """
         self._check_ref(ref, self.sender_id)
-        partial_iv, kid, kid_context = oscore.option_of(outer)
+        partial_iv, kid, kid_context = oscore_option.option_of(outer)
         self._check_ids(self.recipient_id if kid is None else kid, kid_context)
         number = -1 if partial_iv is None else int.from_bytes(partial_iv, "big")
         if ref.closed or number <= ref.newest:

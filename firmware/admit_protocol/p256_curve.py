@@ -14,11 +14,14 @@ cost; the figures below count those multiplications, and tests count them in the
 
 from .const import const
 from .errors import Malformed
-from .p256_comb import COLUMNS, COMB, TEETH
 
 P = const(0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF)
 N = const(0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551)
 B = const(0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B)
+
+# The comb of fixed-base products: see p256_comb.
+TEETH = const(7)
+COLUMNS = const(44)
 
 # How often each costly operation has run; tests and benchmarks read it.
 counts = {"fixed_base": 0, "variable_base": 0, "verify": 0, "recover_y": 0}
@@ -117,6 +120,8 @@ def _columns(scalar, blind):
     (number + 2^308 - 1) / 2 is set where that of 2^i is positive. COMB holds the columns with a positive top tooth;
     the others are their negatives.
     """
+    from .p256_comb import COMB  # 4 KB, needed for this alone
+
     signs = (_odd(scalar, blind) + (1 << TEETH * COLUMNS) - 1) >> 1
     teeth = [signs >> (tooth * COLUMNS) & (1 << COLUMNS) - 1 for tooth in range(TEETH - 1, -1, -1)]
     for column in range(COLUMNS - 1, -1, -1):
@@ -124,9 +129,8 @@ def _columns(scalar, blind):
         for tooth in teeth:
             index = index << 1 | (tooth >> column) & 1
         positive = index >> (TEETH - 1)
-        entry = ((~index, index)[positive] & 63) << 6
-        x = int.from_bytes(COMB[entry : entry + 32], "big")
-        y = int.from_bytes(COMB[entry + 32 : entry + 64], "big")
+        entry = COMB[(~index, index)[positive] & 63]
+        x, y = int.from_bytes(entry[:32], "big"), int.from_bytes(entry[32:], "big")
         yield 1, (x, (P - y, y)[positive])
 
 
@@ -150,8 +154,8 @@ def _interleaved(base_scalar, scalar, table):
     doublings = 0
     for place in range(256, -1, -1):
         doublings += 1
-        if place in digits:
-            yield doublings, table[(digits[place] + 15) >> 1]
+        if digits[place]:
+            yield doublings, table[digits[place] >> 1]
             doublings = 0
         if place < COLUMNS:
             yield doublings, next(columns)[1]
@@ -159,16 +163,16 @@ def _interleaved(base_scalar, scalar, table):
 
 
 def _sparse_digits(scalar):
-    """{place: digit} with sum(digit << place) == scalar, in 0..N-1: digits odd in -15..15, places in 0..256 (wNAF 5).
+    """Digits with sum(digit << place) == scalar, in 0..N-1: odd in -15..15, at places in 0..256 (wNAF 5).
 
-    Two places are five or more apart, six on average.
+    Byte `place` is the digit there plus 16, or 0 if there is none. Two are five or more places apart, six on average.
     """
-    digits = {}
+    digits = bytearray(257)
     place = 0
     while scalar:
         if scalar & 1:
-            digits[place] = ((scalar & 31) ^ 16) - 16
-            scalar = (scalar - digits[place]) >> 5
+            digits[place] = (scalar & 31) ^ 16
+            scalar = (scalar - digits[place] + 16) >> 5
             place += 5
         else:
             scalar >>= 1
@@ -201,7 +205,8 @@ def _odd_multiples(point):
         multiples.append((x1, y1, ratio))
     inverse = invert(z, P)
     descending = []
-    for x, y, ratio in reversed(multiples):
+    while multiples:  # each goes as soon as it is used: they would not all fit beside what becomes of them
+        x, y, ratio = multiples.pop()
         square = inverse * inverse % P
         descending.append((x * square % P, y * square % P * inverse % P))
         inverse = inverse * ratio % P

@@ -1,1 +1,3 @@
-"""The ports of each board. Only `main.py` imports them, and they import nothing but `admit_protocol`."""
+"""The ports of each board: what they share here, each board's own in its folder. Only `start.py` imports them, and they
+import nothing but `admit_protocol`.
+"""

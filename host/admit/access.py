@@ -7,7 +7,7 @@ Must not know: the registry, and how a verdict is shown.
 
 from dataclasses import dataclass
 
-from admit_protocol import grant, rule
+from admit_protocol import grant, rule, standing
 from admit_protocol.errors import Untrusted
 
 # From what is farthest from an allowance to what is nearest. A grant that would allow, but was taken back or has ended,
@@ -70,7 +70,7 @@ def _opinion(
 ) -> Opinion:
     by_rules = rule.decide(given.rules, request, now)
     try:
-        given.check(device_id, now, revoked)
+        standing.check(given, device_id, now, revoked)
     except Untrusted as error:
         refused = rule.Decision(False, error.reason, None, error.detail)
         return Opinion(given, refused, _REASONS.index(_WOULD_ALLOW) if by_rules.allowed else -1)

@@ -17,7 +17,7 @@ from admit.authority import Authority
 from admit.registry import Registry, create_registry
 from admit.registry_models import GrantRow, Key
 from admit.site import Site, registry_url, wallet_folder, write_config
-from admit_protocol import bundle, grant, rule
+from admit_protocol import bundle, grant, rule, standing
 from admit_protocol.errors import Conflict, LocalError
 
 EVERYTHING: list[tuple[str, int, dict]] = [("*", rule.ALL_METHODS, {})]
@@ -133,18 +133,26 @@ def commission(site: Site, signer: Authority, device_id: str, public: bytes, now
     Raises Conflict registry-device-exists if the name is taken by another key.
     """
     check_name(device_id)
-    registry: Registry = site.registry
     data = signer.issue_credential(device_id, public, now)
-    gone = _ids_for(device_id, [grant.parse(row.data) for row in registry.revoked_grants(now)])
-    is_new = all(device.id != device_id for device in registry.devices())
-    first = signer.issue_bundle(device_id, 1, gone, now) if gone and is_new else None
-    registry.add_device(data, now, first)
+    is_new = all(device.id != device_id for device in site.registry.devices())
+    site.registry.add_device(data, now, first_bundle(site, signer, device_id, now) if is_new else None)
     return data
+
+
+def first_bundle(site: Site, signer: Authority, device_id: str, now: int) -> bytes | None:
+    """What a new device must hear of: the revocations made before it came. None if there are none.
+
+    Its epoch is above that of every bundle that a device of this name was sent before.
+    """
+    registry: Registry = site.registry
+    gone = _ids_for(device_id, [grant.parse(row.data) for row in registry.revoked_grants(now)])
+    epoch = registry.next_epoch(device_id)
+    return signer.issue_bundle(device_id, epoch, gone, now) if gone or epoch > 1 else None
 
 
 def _ids_for(device_id: str, grants: list[grant.Grant]) -> list[bytes]:
     """The ids of those grants that are for `device_id`."""
-    return [given.id for given in grants if grant.is_for(given, device_id)]
+    return [given.id for given in grants if standing.is_for(given, device_id)]
 
 
 def _issue(signer: Authority, key: Key, access: Access, now: int) -> bytes:

@@ -36,10 +36,10 @@ class Authority:
         """Ask for the passphrase now. Raises LocalError key-passphrase, or authority-other-key for swapped files."""
         self._signing_key()
 
-    def issue_credential(self, device_id: str, public: bytes, now: int) -> bytes:
-        """The credential of a device; `public` is its key, 64 bytes."""
+    def issue_credential(self, device_id: str, public: bytes, now: int, test_only: bool = False) -> bytes:
+        """The credential of a device; `public` is its key, 64 bytes; `test_only` if the device says that the key is."""
         site_id, kid = self.anchor.site_id, credential.kid(public)
-        data = issuing.credential(self._signing_key(), site_id, device_id, public, kid, now)
+        data = issuing.credential(self._signing_key(), site_id, device_id, public, kid, now, test_only)
         credential.verify(credential.parse(data), self.anchor, HostSuite())
         return data
 

@@ -37,7 +37,7 @@ _OVERHEAD = 56
 _MAX_TEXT = 400  # characters that are shown of a device's own words
 
 # GET /id
-_STATE, _CREDENTIAL, _VERSIONS = 1, 2, 3
+_STATE, _CREDENTIAL, _VERSIONS, _BOARD_ID, _TEST_ONLY = 1, 2, 3, 5, 6
 
 
 @dataclass(frozen=True)
@@ -54,20 +54,32 @@ class Holder:
 
 @dataclass(frozen=True)
 class Description:
-    """What a device says of itself to anyone: its state, its credential (bytes) if it has one, its versions."""
+    """What a device says of itself to anyone: its state, its credential (bytes) if it has one, its versions.
+
+    Over its cable also which board it is; `test_only` if its key was made without a source of randomness of its own.
+    """
 
     state: str
     credential: bytes | None
     versions: dict
+    board_id: bytes | None = None
+    test_only: bool = False
 
 
 async def describe(connection: Connection) -> Description:
     """GET /id. Nothing in it is proven yet."""
-    response = unproven(await connection.request(coap.request(coap.GET, "/id")))
+    return description_in(await connection.request(coap.request(coap.GET, "/id")))
+
+
+def description_in(response: coap.Message) -> Description:
+    """What a response to GET /id says."""
+    unproven(response)
     body = cbor.expect(cbor.decode(response.payload), dict, "id-body")
     state = cbor.expect(body.get(_STATE), str, "id-body")
     credential_data = cbor.expect(body.get(_CREDENTIAL), (bytes, type(None)), "id-body")
-    return Description(state, credential_data, cbor.expect(body.get(_VERSIONS), dict, "id-body"))
+    versions = cbor.expect(body.get(_VERSIONS), dict, "id-body")
+    board_id = cbor.expect(body.get(_BOARD_ID), (bytes, type(None)), "id-body")
+    return Description(state, credential_data, versions, board_id, body.get(_TEST_ONLY) is True)
 
 
 async def trusted_credential(connection: Connection, anchor: Anchor, device_id: str) -> bytes:

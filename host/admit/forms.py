@@ -9,8 +9,9 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from admit_protocol import aif, coap_numbers, rule
+from admit_protocol import aif, coap_numbers, rule, rule_reader
 from admit_protocol.errors import LocalError, Malformed
+from admit_protocol.rule_text import DAYS, bounds_text, window_text
 
 METHODS = {
     "GET": aif.GET,
@@ -18,12 +19,12 @@ METHODS = {
     "PUT": aif.PUT,
     "DELETE": aif.DELETE,
     "FETCH": aif.FETCH,
-    "PATCH": aif.method_bit(coap_numbers.PATCH),
-    "IPATCH": aif.method_bit(coap_numbers.IPATCH),
+    "PATCH": rule.method_bit(coap_numbers.PATCH),
+    "IPATCH": rule.method_bit(coap_numbers.IPATCH),
 }
 NEVER = "never"
 
-_DAYS = [day.lower() for day in rule.DAYS]
+_DAYS = [day.lower() for day in DAYS]
 _ALLOW = re.compile(r"(?P<path>[^:{}\s]+):(?P<methods>[A-Za-z,]+|\*)(\{(?P<bounds>[^{}]*)\})?")
 _BOUND = re.compile(r"\s*(?P<name>\w+)\s*(?P<sign><=|>=|=)\s*(?P<value>-?\d+)\s*")
 _CLOCK = re.compile(r"(\d\d):(\d\d)")
@@ -142,8 +143,8 @@ def rule_text(one: rule.Rule) -> str:
     if one == ("*", rule.ALL_METHODS, {}):
         return "everything"
     parts = [f"{methods_text(one.methods)} {one.pattern}"]
-    parts += [rule.window_text(window) for window in one.conditions.get(rule.WINDOWS, ())]
-    parts += [rule.bounds_text(name, bounds) for name, bounds in sorted(one.conditions.get(rule.BOUNDS, {}).items())]
+    parts += [window_text(window) for window in one.conditions.get(rule.WINDOWS, ())]
+    parts += [bounds_text(name, bounds) for name, bounds in sorted(one.conditions.get(rule.BOUNDS, {}).items())]
     return ", ".join(parts)
 
 
@@ -176,7 +177,7 @@ def _is_date(text: str) -> bool:
 
 def _checked(pattern: str, methods: int, conditions: dict) -> tuple[str, int, dict]:
     try:
-        return tuple(rule.parse([pattern, methods, conditions]))
+        return tuple(rule_reader.parse([pattern, methods, conditions]))
     except Malformed as error:
         raise LocalError("form-allow", error.detail or error.reason) from None
 

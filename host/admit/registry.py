@@ -16,13 +16,14 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, NoSuchModuleError, Operat
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.orm.exc import StaleDataError
 
+from admit.boards import Boards, last_epoch
 from admit.keyfiles import fingerprint
 from admit.registry_models import BundleRow, Device, GrantRow, HeadRow, Key, RecordRow, Revocation, User
 from admit_protocol import bundle, credential, grant
 from admit_protocol.errors import Busy, Conflict, LocalError, NotFound
 
-SCHEMA = "0001"  # the newest migration
-_OLDER = ()  # every migration before it
+SCHEMA = "0002"  # the newest migration
+_OLDER = ("0001",)  # every migration before it
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_TIMEOUT_S = 5
@@ -30,7 +31,7 @@ _BUSY_TIMEOUT_S = 5
 Row = TypeVar("Row", User, Device)
 
 
-class Registry:
+class Registry(Boards):
     """An open registry. Rows that it returns are copies: change them only through its methods."""
 
     def __init__(self, engine: Engine):
@@ -135,19 +136,26 @@ class Registry:
 
         The very same device (id and key) again replaces its credential, so that a torn commissioning can be repeated.
         """
-        known = credential.parse(credential_data)
         with self._change() as session:
-            device = session.get(Device, known.device_id)
-            if device is None:
-                device = Device(id=known.device_id, public=known.public, added_at=now, epoch=0, held_epoch=0)
-            elif device.public != known.public:
-                raise Conflict("registry-device-exists", f"there is another device {known.device_id} already")
-            device.credential = credential_data
-            session.add(device)
-            session.flush()
-            if bundle_data:
-                _add_bundle(session, bundle_data)
-            return device
+            return self._put_device(session, credential_data, now, bundle_data)
+
+    @staticmethod
+    def _put_device(session: Session, credential_data: bytes, now: int, bundle_data: bytes | None) -> Device:
+        known = credential.parse(credential_data)
+        device = session.get(Device, known.device_id)
+        if device is None:
+            if other := session.scalar(select(Device).where(Device.public == known.public)):
+                raise Conflict("registry-device-key", f"its public key is that of {other.id}")
+            device = Device(id=known.device_id, public=known.public, added_at=now, held_epoch=0)
+            device.epoch = last_epoch(session, known.device_id)
+        elif device.public != known.public:
+            raise Conflict("registry-device-exists", f"there is another device {known.device_id} already")
+        device.credential = credential_data
+        session.add(device)
+        session.flush()
+        if bundle_data:
+            _add_bundle(session, bundle_data)
+        return device
 
     def devices(self) -> list[Device]:
         """Every device, by id."""

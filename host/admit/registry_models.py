@@ -112,3 +112,69 @@ class HeadRow(Base):
     base: Mapped[bytes] = mapped_column(LargeBinary(32))
     signed: Mapped[bytes] = mapped_column(LargeBinary)
     seen_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class BoardRow(Base):
+    """A board that was taken in hand: a chip, whatever it is called. `board_id` is its unique id in hex.
+
+    `name` is reserved for it, `device_id` the device that it is. `state` is the last step of provisioning that it
+    completed as that device, `set_hash` that of the firmware it runs. `version` counts changes, as a device's does.
+    """
+
+    __tablename__ = "boards"
+
+    board_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    board: Mapped[str | None] = mapped_column(String(64))
+    name: Mapped[str | None] = mapped_column(String(64), unique=True)
+    device_id: Mapped[str | None] = mapped_column(ForeignKey("devices.id"), unique=True)
+    state: Mapped[str] = mapped_column(String(16))
+    set_hash: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    reserved_by: Mapped[str] = mapped_column(String(128))
+    reserved_at: Mapped[int] = mapped_column(BigInteger)
+    updated_at: Mapped[int] = mapped_column(BigInteger)
+    version: Mapped[int] = mapped_column(Integer)
+
+    __mapper_args__ = {"version_id_col": version}
+
+
+class StepRow(Base):
+    """The journal of provisioning: that a step of a run began, was done, or failed and why."""
+
+    __tablename__ = "provisioning"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    run: Mapped[str] = mapped_column(String(16))
+    board_id: Mapped[str] = mapped_column(ForeignKey("boards.board_id"), index=True)
+    device_id: Mapped[str] = mapped_column(String(64))
+    step: Mapped[str] = mapped_column(String(16))
+    event: Mapped[str] = mapped_column(String(16))
+    detail: Mapped[str | None] = mapped_column(String(400))
+    who: Mapped[str] = mapped_column(String(128))
+    at: Mapped[int] = mapped_column(BigInteger)
+
+
+class RetiredRow(Base):
+    """An identity that counts no more, since its board was given a new one; `journal` is all that it had told, in CBOR:
+    [records, [[count, head, first, base, signed, seen_at], …]].
+    """
+
+    __tablename__ = "retired"
+
+    public: Mapped[bytes] = mapped_column(LargeBinary(64), primary_key=True)
+    device_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    board_id: Mapped[str | None] = mapped_column(String(64))
+    credential: Mapped[bytes] = mapped_column(LargeBinary)
+    epoch: Mapped[int] = mapped_column(Integer)
+    journal: Mapped[bytes] = mapped_column(LargeBinary)
+    retired_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class ImageRow(Base):
+    """A firmware image, pinned at its first use: what comes under its name later must be the same. sha256 is hex."""
+
+    __tablename__ = "images"
+
+    name: Mapped[str] = mapped_column(String(128), primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64))
+    source: Mapped[str | None] = mapped_column(String(400))
+    first_used_at: Mapped[int] = mapped_column(BigInteger)

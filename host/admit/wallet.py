@@ -10,7 +10,7 @@ from pathlib import Path
 
 from admit import keyfiles
 from admit.suite import HostPrivateKey, HostSuite
-from admit_protocol import credential, grant
+from admit_protocol import credential, grant, standing
 from admit_protocol.anchor import Anchor
 from admit_protocol.errors import Conflict, Malformed, NotFound, Unsupported, Untrusted
 
@@ -83,10 +83,10 @@ class Wallet:
         """The newest grant that counts on `device_id` at `now`. Raises why the nearest does not, or wallet-no-grant."""
         refusal: Exception = NotFound("wallet-no-grant", f"no grant for {device_id}")
         for given in self.grants():
-            if not grant.is_for(given, device_id):
+            if not standing.is_for(given, device_id):
                 continue
             try:
-                given.check(device_id, now, ())
+                standing.check(given, device_id, now, ())
             except Untrusted as error:
                 refusal = error
             else:

@@ -1,49 +1,15 @@
-"""`admit provision`, `admit journal`, `admit deliver`: what an admin or technician does at a device."""
+"""`admit journal`, `admit deliver`: what an admin does at a device."""
 
 import rich_click as click
 
-from admit import admin, journal_store, keyfiles
-from admit.client import Holder
+from admit import journal_store
 from admit.collect import deliver_bundle, fetch_journal
-from admit.connection import Connection
-from admit.transport import open_transport
 from admit_cli.command import Call, command
 from admit_cli.hints import cause
 from admit_cli.output import progress, say, warn
 from admit_cli.visiting import as_user, go, run, via, wallet_of
 from admit_cli.words import journal_fields
 from admit_protocol.errors import AdmitError
-
-
-@command("admit provision /dev/ttyUSB0 --name kiosk-1")
-@click.argument("port")
-@click.option("--name", "device_id", required=True, help="What the device shall be called: kiosk-1.")
-@as_user
-def provision(call: Call, port, device_id, user):
-    """Take the board at PORT into the site, under a name: key, credential, trust anchor, proof.
-
-    PORT is a serial port or anything that pyserial opens. The device makes its own key and keeps it. If the cable falls
-    out, the same command goes on where it was.
-    """
-    from admit_provisioning.commission import commission
-
-    wallet = wallet_of(call, user)
-    admin.check_name(device_id)
-    holder = Holder(wallet.login_key, wallet.grant_for(device_id, call.now).data, wallet.anchor)
-    call.signer.unlock()
-
-    def issue(public: bytes) -> bytes:
-        return admin.commission(call.site, call.signer, device_id, public, call.now)
-
-    async def work():
-        async with Connection(open_transport(port)) as connection:
-            return await commission(connection, holder, device_id, issue, progress)
-
-    data, health = run(work())
-    known = wallet.add_device(data)
-    call.site.registry.add_device(data, call.now)  # a registry put back from a backup may have forgotten it
-    fields = {"device": device_id, "state": "commissioned", "fingerprint": keyfiles.fingerprint(known.public)}
-    call.out.fields("device", fields | {"proven": True, **health}, ["state", "fingerprint", "version"])
 
 
 @command("admit journal kiosk-1")

@@ -54,7 +54,7 @@ class _Demo:
         await air.start()
         self.environment["ADMIT_BLE"] = air.name
         settings = {"CLOCK_OFFSET_S": str(_seconds_to_wednesday())}
-        board = VirtualBoard(self.folder / _KIOSK, air=air.name, settings=settings, on_line=self._console)
+        board = VirtualBoard(self.folder / _KIOSK, air=air.name, settings=settings, on_line=self._console, blank=True)
         try:
             await self._found_site()
             await self._boot(board)
@@ -80,14 +80,14 @@ class _Demo:
         await self._type("init --name Demo --tz UTC")
 
     async def _boot(self, board) -> None:
-        self._act("2  A kiosk: the firmware under real MicroPython, a folder for flash, a virtual radio, a door")
+        self._act("2  A board: real MicroPython, a flash with nothing on it, a cable, a virtual radio, a door")
         began = time.monotonic()
         await board.start()
-        await board.expect("status factory")
-        self._event("the kiosk has booted", began)
+        await board.expect("MicroPython v")
+        self._event("the board shows its REPL", began)
 
     async def _commission(self, board) -> None:
-        self._act("3  It joins the site over its cable: its own key, the authority's credential, and a proof")
+        self._act("3  It becomes a kiosk of the site over its cable: firmware, its own key, a credential, a proof")
         await self._type(f"provision {board.cable} --name {_KIOSK}")
 
     async def _grant(self) -> None:

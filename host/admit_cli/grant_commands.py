@@ -16,7 +16,7 @@ from admit_cli.types import ALLOW, DAYS, HOURS, ROUTINE, ZONE, parse_date
 from admit_cli.visiting import as_carrier, via
 from admit_cli.words import access_fields, grant_fields, grant_state
 from admit_protocol import grant as grants_module
-from admit_protocol import rule
+from admit_protocol import rule, standing
 
 _YEAR_S = 365 * 86400
 _SHOWN = ["id", "user", "on", "allows", "from", "until"]
@@ -157,7 +157,7 @@ def grants(call: Call, user, device, everything):
     """List grants: who may do what, where and until when."""
     rows = call.site.registry.grants(user)
     if device:
-        rows = [row for row in rows if grants_module.is_for(grants_module.parse(row.data), device)]
+        rows = [row for row in rows if standing.is_for(grants_module.parse(row.data), device)]
     listed = _grant_rows(call, rows)
     if not everything:
         listed = [fields for fields in listed if fields["state"] in _LIVING]

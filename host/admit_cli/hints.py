@@ -25,6 +25,7 @@ _KINDS = (
 )
 
 _CODES = {
+    "esptool-option": USAGE,
     "transport-name": USAGE,
     # A grant that is genuine, but does not count: that is a denial, although no device was asked.
     "grant-expired": DENIED,

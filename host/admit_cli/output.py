@@ -8,7 +8,8 @@ missing answer is an error. Nothing that somebody else said can steer the termin
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TextIO
 
 import click
@@ -18,6 +19,7 @@ SCHEMA = 1
 _WIDTH = 110  # of the demo's screen
 
 _COLOURS = {"allowed": "green", "denied": "red", "counts": "green", "revoked": "red", "ended": "yellow"}
+_COLOURS |= {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
 class Output:
@@ -51,32 +53,47 @@ class Output:
 
 def say(text: str) -> None:
     """Tell people what happened."""
-    print(_safe(text), file=sys.stderr)
+    print(safe(text), file=sys.stderr)
 
 
 def story(text: str, ending: str = "", heading: bool = False) -> None:
     """A line of the demo, which is what the demo prints: what happens, and at its right how long it took."""
     width = max(_WIDTH - len(text), 1)
-    text = _safe(text)
+    text = safe(text)
     _print(f"{_style(text, 'bold', sys.stdout) if heading else text}{ending:>{width}}".rstrip())
 
 
 def progress(text: str) -> None:
     """Tell people at a terminal what is going on; nobody else."""
     if sys.stderr.isatty():
-        print(_style(_safe(f"… {text}"), "bright_black", sys.stderr), file=sys.stderr)
+        print(_style(safe(f"… {text}"), "bright_black", sys.stderr), file=sys.stderr)
+
+
+@contextmanager
+def bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar for people at a terminal, nothing for anybody else: call it with (done, of how many)."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+
+    columns = (f"… {safe(title)}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task(title, total=None)
+        yield lambda done, total: shown.update(task, completed=done, total=total)
 
 
 def warn(text: str) -> None:
     """Tell people what they should look at."""
-    print(f"{_style('warning', 'yellow', sys.stderr)}: {_safe(text)}", file=sys.stderr)
+    print(f"{_style('warning', 'yellow', sys.stderr)}: {safe(text)}", file=sys.stderr)
 
 
 def fail(cause: str, hint: str = "", notes: Iterable[str] = ()) -> None:
     """Tell people what went wrong, what is to be known of it, and what to try next."""
-    print(f"{_style('error', 'red', sys.stderr)}: {_safe(cause)}", file=sys.stderr)
+    print(f"{_style('error', 'red', sys.stderr)}: {safe(cause)}", file=sys.stderr)
     for note in notes:
-        print(_safe(note), file=sys.stderr)
+        print(safe(note), file=sys.stderr)
     if hint:
         print(f"{_style('try', 'cyan', sys.stderr)}: {hint}", file=sys.stderr)
 
@@ -88,6 +105,33 @@ def confirm(question: str, yes: bool) -> None:
     if not sys.stdin.isatty():
         raise click.UsageError(f"{question} There is no terminal to ask on: give --yes")
     click.confirm(question, abort=True, err=True)
+
+
+class StepsOnScreen:
+    """Shows people at a terminal each step of long work, with a bar while it counts bytes; nothing to anybody else."""
+
+    def __init__(self) -> None:
+        self._bar = ExitStack()
+        self._show: Callable[[int, int], None] | None = None
+        self._words = ""
+
+    def __enter__(self) -> "StepsOnScreen":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._bar.close()
+
+    def step(self, name: str, words: str) -> None:
+        """A step begins."""
+        self._bar.close()
+        self._show, self._words = None, words
+        progress(words)
+
+    def progress(self, done: int, total: int) -> None:
+        """So many bytes of so many."""
+        if self._show is None:
+            self._show = self._bar.enter_context(bar(self._words))
+        self._show(done, total)
 
 
 def _print(text: str) -> None:
@@ -112,7 +156,7 @@ def _print_table(rows: list[dict], columns: list[str]) -> None:
 def _text(value) -> str:
     if isinstance(value, list):
         return "; ".join(_text(each) for each in value)
-    return "-" if value is None else _safe(str(_plain(value))).replace("\n", " ")
+    return "-" if value is None else safe(str(_plain(value))).replace("\n", " ")
 
 
 def _plain(value):
@@ -124,7 +168,7 @@ def _plain(value):
     return value.hex() if isinstance(value, bytes) else value
 
 
-def _safe(text: str) -> str:
+def safe(text: str) -> str:
     """Text without control characters: what a device or a file says must not steer the terminal."""
     return "".join(each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text)
 

@@ -1,4 +1,4 @@
-"""`admit virtual`: a kiosk on this machine, for trying things out and for tests."""
+"""`admit virtual`: a board on this machine, for trying things out and for tests."""
 
 import asyncio
 import errno
@@ -18,30 +18,27 @@ from admit_cli.visiting import run
 from admit_protocol.errors import Busy, LocalError
 
 AIR_PORT = 6402
+REPL_BANNER = "MicroPython v"
 
 
 @command("admit virtual kiosk-1", prints_data=False)
 @click.argument("name")
 @click.option("--storage", type=click.Path(file_okay=False, path_type=Path), help="The folder that is its flash.")
-@click.option("--routines", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Its routines file.")
 @click.option(
     "--air", type=click.IntRange(1, 65535), default=AIR_PORT, show_default=True, help="Port of the air it is on."
 )
 @click.option("--udp", type=click.IntRange(1, 65535), help="Port for CoAP over UDP. Default: any free one.")
 @click.option("--clock", metavar="DATE", help="What its clock says now, like '2026-11-25 10:00'. Default: the time.")
-def virtual(call: Call, name, storage, routines, air, udp, clock):
-    """Run the virtual kiosk NAME until Ctrl-C: the real firmware under MicroPython, with a virtual radio and door.
+def virtual(call: Call, name, storage, air, udp, clock):
+    """Run the virtual board NAME until Ctrl-C: MicroPython with a flash, a cable, a radio and a door, all virtual.
 
-    Kiosks with the same --air hear each other. Its cable is a pseudo-terminal, for admit provision. Each line that it
-    prints is something that happens to it.
+    A new one is blank, as if MicroPython had just been flashed: admit provision makes a kiosk of it over its cable, a
+    pseudo-terminal. What is on its flash stays there for the next time. Boards with the same --air hear each other.
+    Each line that it prints is something that happens to it.
     """
     admin.check_name(name)
     folder = storage or Path(platformdirs.user_data_dir("admit", appauthor=False)) / "virtual" / name
-    settings = {}
-    if routines:
-        settings["ROUTINES"] = str(routines.absolute())
-    if clock:
-        settings["CLOCK_OFFSET_S"] = str(_moment(clock) - call.now)
+    settings = {"CLOCK_OFFSET_S": str(_moment(clock) - call.now)} if clock else {}
     with _alone(folder):
         run(_run(name, folder, air, udp or 0, settings))
 
@@ -55,24 +52,35 @@ def _moment(text: str) -> int:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Hold the flash: two kiosks on one would spoil it. Raises Busy board-running."""
+    """Hold the flash: two boards on one would spoil it. Raises Busy board-running."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open(folder / "lock", "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Busy("board-running", f"a kiosk on {folder} is running already") from None
+            raise Busy("board-running", f"a board on {folder} is running already") from None
         yield
 
 
 async def _run(name: str, folder: Path, air_port: int, udp_port: int, settings: dict[str, str]) -> None:
     from admit.virtual.board import VirtualBoard
 
+    def tell(line: str) -> None:
+        say(line)
+        if line.startswith(REPL_BANNER):
+            say(f"No firmware runs on it. To make a kiosk of it: admit provision {board.cable} --name {name}")
+
     air = await _join_air(air_port)
+    board = VirtualBoard(
+        folder,
+        air=f"tcp-client:127.0.0.1:{air_port}",
+        udp_port=udp_port,
+        settings=settings,
+        on_line=tell,
+        blank=True,
+    )
     try:
-        async with VirtualBoard(
-            folder, air=f"tcp-client:127.0.0.1:{air_port}", udp_port=udp_port, settings=settings, on_line=say
-        ) as board:
+        async with board:
             say(f"{name} has power. Its cable: {board.cable}   UDP: udp://127.0.0.1:{board.udp_port}")
             say(f"To reach it by radio: export ADMIT_BLE=tcp-client:127.0.0.1:{air_port}")
             await until_stopped(board)

@@ -16,9 +16,9 @@ from admit.transport import open_transport
 from admit.visit import visit
 from admit.wallet import Wallet
 from admit_cli.command import Call
-from admit_cli.output import progress, say
+from admit_cli.output import progress, say, warn
 from admit_cli.words import rule_at
-from admit_protocol import grant
+from admit_protocol import credential, grant
 from admit_protocol.errors import Denied, NotFound
 
 as_user = click.option(
@@ -59,12 +59,18 @@ async def go(wallet: Wallet, device_id: str, link: str | None) -> AsyncIterator[
     """A visit of `wallet` to a device: its session. A denial is told with the rule that made it."""
     name = link or os.environ.get("ADMIT_VIA") or user_config().get("via") or f"ble:{device_id}"
     async with visit(open_transport(name, retry=_tell_retry), wallet, device_id, progress) as session:
+        _tell_test_only(wallet.device(device_id))
         try:
             yield session
         except Denied as denied:
             for note in _ruling(denied, grant.parse(session.holder.grant)):
                 denied.add_note(note)
             raise
+
+
+def _tell_test_only(device: credential.Credential | None) -> None:
+    if device and device.test_only:
+        warn(f"{device.device_id} is for tests: its key was made without a source of randomness of its own")
 
 
 def _ruling(denied: Denied, given: grant.Grant) -> Iterator[str]:

@@ -7,7 +7,6 @@ from counting import counted_p256, measure
 from figures import figure
 from p256_work import ecdsa_jobs, our_jobs
 
-from admit_protocol import p256
 from admit_protocol.p256_curve import N, P
 
 
@@ -17,9 +16,9 @@ def main():
 
 def counts():
     """Multiplications of each operation against its limit, and beside them the reductions."""
-    counted, tally = counted_p256()
+    counted = counted_p256()
     source = random.Random(1).randbytes
-    fresh, key = counted.generate(source), counted.PrivateKey(counted.new_secret(source), source)
+    fresh, key = counted.p256.generate(source), counted.p256.PrivateKey(counted.p256.new_secret(source), source)
     public, signature = key.public, key.sign(b"message")
     rows = [
         ("fixed base", 830, lambda: fresh.public),
@@ -28,11 +27,11 @@ def counts():
         ("sign", None, lambda: key.sign(b"message")),
         ("nonce prepared ahead", None, key.prepare_nonce),
         ("sign with a prepared nonce", None, lambda: key.sign(b"message")),
-        ("verify", None, lambda: counted.verify(public, b"message", signature)),
+        ("verify", None, lambda: counted.es256.verify(public, b"message", signature)),
     ]
     found = []
     for what, limit, call in rows:
-        multiplications, reductions, _, _ = measure(tally, call)
+        multiplications, reductions, _, _ = measure(counted.tally, call)
         found.append(figure(f"{what}: multiplications", multiplications, limit))
         found.append(figure(f"{what}: reductions", reductions))
     return found + [figure("y from x: multiplications in one power", power_multiplications((P + 1) >> 2))]
@@ -45,7 +44,7 @@ def power_multiplications(exponent):
 
 def times():
     """Milliseconds of each job, their ratio to ecdsa's, and to the bare multiplications and reductions in ECDH."""
-    ours, theirs = our_jobs(p256), ecdsa_jobs()
+    ours, theirs = our_jobs(), ecdsa_jobs()
     seconds = shortest_times(*ours.values(), *theirs.values(), bare_ecdh)
     our_times, their_times = dict(zip(ours, seconds, strict=False)), dict(zip(theirs, seconds[5:], strict=False))
     found = [figure(name, 1000 * taken, unit="ms") for name, taken in our_times.items()]

@@ -12,7 +12,7 @@ from statistics import median
 from figures import figure
 
 from admit.suite import HostSuite
-from admit_protocol import cbor, coap, edhoc, p256
+from admit_protocol import cbor, coap, edhoc, p256_curve
 from admit_protocol.edhoc_initiator import Initiator
 from admit_protocol.errors import AdmitError
 from kiosks import compile_firmware, kiosk, visiting
@@ -70,11 +70,11 @@ def work():
         if "reboot" in what:
             rig.boot()
         rig.prepare()
-        before = dict(p256.counts)
+        before = dict(p256_curve.counts)
         visit = phone()
         visit.start(by_value)
         assert visit.request(coap.GET, "/r").code == coap.CONTENT
-        done = {name: p256.counts[name] - before[name] for name in before}
+        done = {name: p256_curve.counts[name] - before[name] for name in before}
         found.append(figure(f"{what}: variable-base products online", done["variable_base"], products))
         found.append(figure(f"{what}: signatures verified online", done["verify"], verifications))
         found.append(figure(f"{what}: fixed-base products online", done["fixed_base"], 0))

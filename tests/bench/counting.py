@@ -1,17 +1,23 @@
 """Counts the big multiplications of p256 without any trace in it: by a copy of the modules whose `*` and `%` tally.
 
-The copy is made from the source's syntax tree, so what is counted is the code that ships. CPython only.
+The copy is made from the source's syntax tree, so what is counted is the code that ships. It lives in a package of its
+own, where its imports find it, also those that happen later. CPython only.
 """
 
 import ast
 import importlib.util
+import itertools
 import sys
 import types
+
+import admit_protocol
 
 # A product counts if both factors are longer than any blind or small constant, a reduction if it shortens anything.
 FACTOR_BITS = 192
 PRODUCT_BITS = 300
-MODULES = ("admit_protocol.p256_curve", "admit_protocol.p256")
+MODULES = ("p256_curve", "es256", "p256")
+_PACKAGE = "counted_protocol%d"
+_COPIES = itertools.count()
 
 
 class Tally:
@@ -53,39 +59,36 @@ class _Counting(ast.NodeTransformer):
 
 
 def counted_p256():
-    """(p256, tally): a copy of admit_protocol.p256 on a copy of p256_curve, both counting."""
+    """Copies of p256, es256 and p256_curve of admit_protocol that count, each for the others, and their `tally`."""
     tally = Tally()
-    originals = {name: sys.modules.get(name) for name in MODULES}
-    try:
-        for name in MODULES:
-            sys.modules[name] = _counting_copy(name, tally)
-        return sys.modules["admit_protocol.p256"], tally
-    finally:
-        for name, module in originals.items():
-            sys.modules.pop(name) if module is None else sys.modules.update({name: module})
+    package = types.ModuleType(_PACKAGE % next(_COPIES))
+    package.__path__ = admit_protocol.__path__  # whence the others come
+    sys.modules[package.__name__] = package
+    copies = {name: _counting_copy(package, name, tally) for name in MODULES}
+    _count_inversions(copies["p256_curve"], copies["es256"], tally)
+    return types.SimpleNamespace(tally=tally, **copies)
 
 
-def _counting_copy(name, tally):
-    path = importlib.util.find_spec(name).origin
+def _counting_copy(package, name, tally):
+    path = importlib.util.find_spec("admit_protocol." + name).origin
     with open(path, encoding="utf-8") as source:
         tree = ast.fix_missing_locations(_Counting().visit(ast.parse(source.read())))
-    module = types.ModuleType(name)
-    module.__package__ = name.rpartition(".")[0]
+    module = types.ModuleType(f"{package.__name__}.{name}")
+    module.__package__ = package.__name__
     module.tally, module.pow = tally, tally.power
+    sys.modules[module.__name__] = module
     exec(compile(tree, path, "exec"), vars(module))
-    if name.endswith("_curve"):
-        _count_inversions(module, tally)
     return module
 
 
-def _count_inversions(curve, tally):
+def _count_inversions(curve, es256, tally):
     invert = curve.invert
 
     def counting(value, modulus):
         tally.inversions += 1
         return invert(value, modulus)
 
-    curve.invert = counting
+    curve.invert = es256.invert = counting
 
 
 def measure(tally, call):

@@ -4,16 +4,17 @@ import statistics
 import time
 from collections import namedtuple
 
-Figure = namedtuple("Figure", "what value limit unit")
+Figure = namedtuple("Figure", "what value limit unit least")
 
 
-def figure(what, value, limit=None, unit=""):
-    """`value` of `what`; `limit` is the largest value that keeps the promise, in the same unit, or None."""
-    return Figure(what, value, limit, unit)
+def figure(what, value, limit=None, unit="", least=None):
+    """`value` of `what`; `limit` is the largest value that keeps the promise, `least` the smallest, or None."""
+    return Figure(what, value, limit, unit, least)
 
 
 def over(each):
-    return each.limit is not None and each.value > each.limit
+    """Is the promise broken?"""
+    return (each.limit is not None and each.value > each.limit) or (each.least is not None and each.value < each.least)
 
 
 def times_by_turns(*calls, rounds=15):

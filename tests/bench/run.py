@@ -1,7 +1,8 @@
 """Prints the figures that the project promises, each beside its limit: `make bench`.
 
-Each tests/bench/bench_*.py has a `main()` that returns its figures, a list of figure(what, value, limit=None, unit=""):
-counts, bytes, or ratios of two times that were measured by turns. The exit code is 1 if a figure is over its limit.
+Each tests/bench/bench_*.py has a `main()` that returns its figures, a list of figure(what, value, limit=None, unit="",
+least=None): counts, bytes, or ratios of two times that were measured by turns. The exit code is 1 if a figure is over
+its limit, or below its least.
 Arguments choose benches by name: `run.py cli p256`.
 """
 
@@ -43,8 +44,9 @@ def main(chosen):
             table.add_column(heading, justify="right")
         for each in figures:
             failed |= over(each)
-            verdict = "" if each.limit is None else "over" if over(each) else "ok"
-            table.add_row(each.what, f"{text(each.value)} {each.unit}".strip(), text(each.limit), verdict)
+            bound = text(each.limit) if each.least is None else f"≥ {text(each.least)}"
+            verdict = "" if not bound else "over" if over(each) else "ok"
+            table.add_row(each.what, f"{text(each.value)} {each.unit}".strip(), bound, verdict)
         console.print(table)
     return failed
 

@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import pty
 import re
 import subprocess
 import sys
@@ -15,12 +14,7 @@ from admit_cli.command import CommandLine
 from admit_protocol import errors
 from imports import ROOT
 from sites import PASSPHRASE
-
-FOLDERS = os.pathsep.join(str(ROOT / folder) for folder in ("firmware", "host", "provisioning"))
-
-
-def environment(**more):
-    return os.environ | {"PYTHONPATH": FOLDERS} | more
+from terminals import Terminal, environment
 
 
 def admit(*arguments, **more):
@@ -186,40 +180,6 @@ def test_a_passphrase_is_never_guessed_off_a_terminal(site, tmp_path):
     done = admit("init", "--site", str(tmp_path / "new"), ADMIT_PASSPHRASE_FILE=str(tmp_path / "no-such-file"))
     assert done.returncode == 1
     assert "No such file" in done.stderr
-
-
-class Terminal:
-    """A process on a pseudo-terminal: what it shows, and what somebody types."""
-
-    def __init__(self, *arguments, **more):
-        self.ours, theirs = pty.openpty()
-        command = [sys.executable, "-m", "admit_cli", *arguments]
-        settings = environment(TERM="xterm", **more)
-        self.process = subprocess.Popen(
-            command, env=settings, stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True, start_new_session=True
-        )
-        os.close(theirs)
-        self.shown = ""
-
-    def answer(self, question, text):
-        """Wait for `question`, then type `text`."""
-        while question not in self.shown:
-            self.shown += os.read(self.ours, 4096).decode()
-        self.before, self.shown = self.shown, ""
-        os.write(self.ours, text.encode() + b"\n")
-
-    def end(self):
-        """(exit code, everything shown since the last answer)."""
-        while True:
-            try:
-                part = os.read(self.ours, 4096)
-            except OSError:  # what Linux says at the end of a pseudo-terminal
-                break
-            if not part:
-                break
-            self.shown += part.decode()
-        os.close(self.ours)
-        return self.process.wait(60), self.shown
 
 
 def test_on_a_terminal_a_new_passphrase_is_asked_for_twice_and_never_shown(tmp_path):

@@ -14,7 +14,7 @@ from admit_cli.hints import DONE
 from admit_protocol.errors import LocalError
 from cli_kiosk import LIMIT_S, Typist
 
-LINES, COLUMNS = 90, 110
+LINES, COLUMNS = 100, 110
 
 
 @pytest.fixture(scope="module")

@@ -31,6 +31,8 @@ PLAIN = {
     "oscore-no-context",
     "p256-",
     "request-query",
+    "release-body",
+    "reset-body",
     "routine-name",
 }
 

@@ -5,12 +5,14 @@ import contextlib
 import itertools
 import os
 import shutil
+import signal
 
 import pytest
 
-from admit_protocol import coap, slip
+from admit_protocol import block, coap, slip
 from admit_protocol.coap_udp import decode_datagram
 from cli_kiosk import another_site
+from imports import ROOT
 
 numbers = itertools.count(2)
 
@@ -26,6 +28,12 @@ def board(kiosk):
 @pytest.fixture
 def name():
     return f"kiosk-{next(numbers)}"
+
+
+def is_whole(message):
+    """Does a request end with this message? Longer ones come in blocks."""
+    value = message.option(coap.BLOCK1)
+    return value is None or not block.parse(value)[1]
 
 
 class LooseCable:
@@ -46,22 +54,25 @@ class LooseCable:
         os.close(self.line)
 
     async def carry(self, reader, writer):
-        """Bytes in both directions, until a PUT comes by."""
+        """Bytes in both directions, until a PUT comes by, or its last block."""
         loop = asyncio.get_running_loop()
         loop.add_reader(self.line, lambda: writer.write(self.hear()))
         while data := await reader.read(100):
-            heard = [decode_datagram(each)[2] for kind, each in self.toward.feed(data) if kind == "coap"]
-            is_put = coap.PUT in [each.code for each in heard]
-            if is_put and not self.after:
+            puts = [each for each in self.requests(data) if each.code == coap.PUT]
+            if puts and not self.after:
                 break
             os.write(self.line, data)
-            if is_put:
+            if any(not block.parse(each.option(coap.BLOCK1))[1] for each in puts):
                 loop.remove_reader(self.line)  # the board's answer never arrives
                 await self.board.expect("status ready")
                 break
         loop.remove_reader(self.line)
-        await self.board.kill()
+        if data:
+            await self.board.kill()
         writer.close()
+
+    def requests(self, data):
+        return [decode_datagram(each)[2] for kind, each in self.toward.feed(data) if kind == "coap"]
 
     def hear(self):
         with contextlib.suppress(BlockingIOError):
@@ -119,9 +130,52 @@ def test_the_same_command_finishes_what_a_loose_cable_broke_off(kiosk, board, na
     assert kiosk.data("provision", board.cable, "--name", name)["fingerprint"] == before == kiosk.fingerprint(name)
 
 
-def test_a_factory_board_takes_its_site_from_its_cable_alone(kiosk, board, name):
-    said = kiosk.admit("provision", kiosk.via(board), "--name", name, code=4).stderr
-    assert "commission this device over its cable (commissioning-cable-only)" in said
+def test_a_blank_board_gets_firmware_first_and_what_it_does_comes_from_a_file(kiosk, name):
+    """From a chip that has never run anything to a door that opens; then other routines, and who says them wrongly."""
+    blank = kiosk.blank_board(f"board-{name}")
+    routines = kiosk.folder / f"{name}.py"
+    routines.write_text("def open(:\n")
+    said = kiosk.admit("provision", blank.cable, "--name", name, "--routines", routines, code=1).stderr
+    assert f"{name}.py:1: " in said and "(compile-routines)" in said
+    routines.write_text((ROOT / "boards/virtual/routines.py").read_text())
+    told = kiosk.data("provision", blank.cable, "--name", name, "--routines", routines)
+    assert (told["board"], told["board_id"], told["current"]) == ("virtual", blank.chip.id.hex(), True)
+    assert told["sent"] > 40_000 and set(told["seconds"]) >= {"detect", "install", "key", "issue", "lock", "prove"}
+    invoked = kiosk.data("invoke", name, "open", "--via", kiosk.via(blank))
+    assert invoked["outcome"] == "done"
+    routines.write_text("SITE = 'ours'\n")
+    table = kiosk.admit("provision", blank.cable, "--name", name, "--routines", routines)
+    assert "runs other firmware than this admit would install: --again installs it" in table.stderr
+    again = kiosk.data("provision", blank.cable, "--name", name, "--routines", routines, "--again")
+    assert (again["current"], again["fingerprint"]) == (True, told["fingerprint"])
+    assert again["sent"] < told["sent"] / 4
+    kiosk.admit("reboot", name, "--via", kiosk.via(blank))
+    kiosk.beside.do(blank.expect("status ready"))
+    said = kiosk.admit("reboot", name, "--repl", "--via", kiosk.via(blank)).stderr
+    assert "its REPL is open until it does so again" in said
+    kiosk.beside.do(blank.expect("MicroPython v"))
+    kiosk.beside.do(blank.restart())
+    assert kiosk.data("provision", blank.cable, "--name", name, "--routines", routines)["sent"] == 0
+
+
+def test_a_technician_who_stops_it_is_told_how_to_go_on(kiosk, board, name):
+    ended = kiosk.start("provision", board.cable, "--name", name)
+    kiosk.beside.do(board.expect("status ready", 30))
+    ended.send_signal(signal.SIGINT)
+    assert "try: give the same command: it goes on where it was" in kiosk.end(ended, 1).stderr
+    assert kiosk.data("provision", board.cable, "--name", name)["state"] == "commissioned"
+
+
+def test_a_terminal_shows_each_step_as_it_starts(kiosk, board, name):
+    code, shown = kiosk.on_terminal("provision", str(board.cable), "--name", name)
+    assert code == 0
+    for words in ("looking who answers", "making the device's key", "issuing its credential", "locking it", "proving"):
+        assert words in shown
+    assert "took" in shown
+
+
+def test_a_network_is_no_cable(kiosk, board, name):
+    assert "(serial-not-found)" in kiosk.admit("provision", kiosk.via(board), "--name", name, code=3).stderr
     assert list(board.console)[-1] == "status factory"
 
 

@@ -1,4 +1,4 @@
-"""`admit virtual`: a kiosk of one's own, from power to Ctrl-C, and what keeps it from starting."""
+"""`admit virtual`: a blank board of one's own, from power to Ctrl-C, and what keeps it from starting."""
 
 import os
 import re
@@ -64,17 +64,19 @@ def air():
 @pytest.fixture(scope="module")
 def running(typist, air):
     kiosk = Running(typist, "kiosk-1", "--air", air, "--clock", "2030-05-01 12:00")
-    kiosk.expect("status factory")
+    kiosk.expect("^MicroPython v1")
     yield kiosk
     kiosk.process.kill()
 
 
-def test_it_says_how_to_reach_it_and_can_be_reached(typist, air, running):
+def test_it_is_blank_and_says_how_to_make_a_kiosk_of_it_and_how_to_reach_it(typist, air, running):
     cable = running.expect(r"Its cable: (\S+)")[1]
+    told = running.expect(r"No firmware runs on it. To make a kiosk of it: admit (provision (\S+) --name kiosk-1)$")
+    assert told[2] == cable
     udp = running.expect(r"(udp://127\.0\.0\.1:\d+)")[1]
     radio = running.expect(r"export ADMIT_BLE=(\S+)")[1]
     assert radio == f"tcp-client:127.0.0.1:{air}"
-    typist.admit("provision", cable, "--name kiosk-1")
+    typist.admit(told[1])
     running.expect("status ready")
     typist.admit("invoke kiosk-1 open seconds=1", ADMIT_BLE=radio)
     running.expect("door open")
@@ -88,7 +90,7 @@ def test_another_one_joins_the_same_air_but_never_the_same_flash(typist, air, ru
     second = typist.admit("virtual kiosk-1 --air", air, code=6).stderr
     assert "is running already (board-running)" in second
     other = Running(typist, "kiosk-2", "--air", air, "--storage", typist.folder / "two")
-    other.expect("status factory")
+    other.expect("No firmware runs on it")
     assert other.stop(signal.SIGTERM) == 0
     assert running.process.poll() is None
 
@@ -98,7 +100,6 @@ def test_another_one_joins_the_same_air_but_never_the_same_flash(typist, air, ru
     [
         ("virtual a/b", {}, 1, "(admin-name)"),
         ("virtual", {}, 2, "NAME"),
-        ("virtual k --routines no-such-file", {}, 2, "no-such-file"),
         ("virtual k --clock tomorrow", {}, 2, "--clock"),
         ("virtual k --air 0", {}, 2, "--air"),
         ("virtual k --air {air}", {"ADMIT_MICROPYTHON": "/no/such/micropython"}, 1, "(board-dead)"),
@@ -106,15 +107,6 @@ def test_another_one_joins_the_same_air_but_never_the_same_flash(typist, air, ru
 )
 def test_what_keeps_it_from_running(typist, air, running, words, settings, code, said):
     assert said in typist.admit(words.format(air=air), code=code, **settings).stderr
-
-
-def test_a_routines_file_that_breaks_is_told_with_all_that_the_firmware_says(typist, air, running):
-    file = typist.folder / "broken.py"
-    file.write_text("this is no routines file\n")
-    broken = Running(typist, "k", "--air", air, "--routines", file)
-    broken.expect("SyntaxError")
-    broken.expect(r"^error: the kiosk's firmware ended by itself: .* \(board-ended\)$")
-    assert broken.process.wait(LIMIT_S) == 1
 
 
 def test_a_port_of_somebody_elses_is_no_air(typist):

@@ -6,7 +6,7 @@ wrong papers is in test_attacks_papers.py; what wears the device out, or keeps o
 
 import asyncio
 
-from admit_protocol import block, cbor, coap, coap_numbers, issuing, oscore
+from admit_protocol import block, cbor, coap, coap_numbers, issuing, oscore_option
 from admit_protocol.coap_udp import UdpLayer
 from attackers import (
     ALICE,
@@ -42,7 +42,7 @@ def test_a_combined_request_opens_the_door_once_however_often_and_wherever_it_is
     bob = visitor(rig, BOB, BOBS, seed=b"bobs")
     for phone in (alice, Phone(rig), Phone(rig, server=rig.cable), bob):
         assert refused(phone.send(twin.copy())) == "edhoc-unexpected"
-    without = oscore.split_combined(twin)[1]
+    without = oscore_option.split_combined(twin)[1]
     assert Phone(rig).send(without).code == coap_numbers.UNAUTHORIZED
     rig.boot()
     assert refused(Phone(rig).send(twin.copy())) == "edhoc-unexpected"

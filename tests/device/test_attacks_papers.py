@@ -1,5 +1,6 @@
 """Attacks with papers, keys and identifiers: the wrong kind, another's, altered, or one's own used twice."""
 
+from admit_device.journal_page import page
 from admit_protocol import cbor, coap, coap_numbers, cose, edhoc, edhoc_client, grant, issuing, journal_reader
 from admit_protocol.edhoc_initiator import Initiator
 from admit_protocol.errors import EntropyError
@@ -52,14 +53,14 @@ def test_a_stuck_random_source_lets_nobody_in_and_kills_nothing():
     assert invoke(alice).code == coap.CHANGED
     healthy = rig.dice.random
     rig.dice.random = stuck
-    rig.device._suite.random = stuck
-    rig.device._suite.__init__(stuck)
+    rig.device.suite.random = stuck
+    rig.device.suite.__init__(stuck)
     bob = Phone(rig, BOB, BOBS, seed=b"bobs")
     for _ in range(3):
         assert refused(bob.start()) == "entropy-stuck"
     assert rig.device.sessions.busy() is False
     assert alice.request(coap.GET, "/r").code == coap.CONTENT
-    rig.device._suite.__init__(healthy)
+    rig.device.suite.__init__(healthy)
     assert bob.start().code == coap.CHANGED
 
 
@@ -201,20 +202,20 @@ def test_a_factory_device_takes_no_credential_that_is_not_its_own_and_whole():
     good = SITE.vouch("kiosk-1", public)
     forged = cose.sign1(OTHER.key, cose.parse_sign1(good).payload, cose.DEVICE_CREDENTIAL)
     for body, reason in (
-        ({1: SITE.vouch("kiosk-1", ALICE.public), 2: own, 3: 1}, "identity-other-key"),
-        ({1: OTHER.vouch("kiosk-1", public), 2: own, 3: 1}, "credential-other-site"),
-        ({1: forged, 2: own, 3: 1}, "cose-signature"),
-        ({1: ALICES, 2: own, 3: 1}, "credential-claims"),
-        ({1: dressed(good, bytes(3000)), 2: own, 3: 1}, "cose-form"),
+        ({1: SITE.vouch("kiosk-1", ALICE.public), 2: own, 3: WEDNESDAY}, "identity-other-key"),
+        ({1: OTHER.vouch("kiosk-1", public), 2: own, 3: WEDNESDAY}, "credential-other-site"),
+        ({1: forged, 2: own, 3: WEDNESDAY}, "cose-signature"),
+        ({1: ALICES, 2: own, 3: WEDNESDAY}, "credential-claims"),
+        ({1: dressed(good, bytes(3000)), 2: own, 3: WEDNESDAY}, "cose-form"),
         ({1: good, 2: own}, "commissioning-time"),
-        ({1: good, 2: own + b"\0", 3: 1}, "cbor-trailing"),
+        ({1: good, 2: own + b"\0", 3: WEDNESDAY}, "cbor-trailing"),
         ([], "commissioning-body"),
     ):
         assert title(upload(cable, coap.PUT, "/identity", cbor.encode(body))) == reason
         rig.boot()
         cable = Phone(rig, server=rig.cable)
         assert rig.device.identity.state == "factory"
-    assert cable.plain(coap.PUT, "/identity", cbor.encode({1: good, 2: own, 3: 1})).code == coap.CHANGED
+    assert cable.plain(coap.PUT, "/identity", cbor.encode({1: good, 2: own, 3: WEDNESDAY})).code == coap.CHANGED
 
 
 # What a stranger learns
@@ -234,6 +235,6 @@ def test_a_stranger_cannot_tell_a_resource_from_none_nor_a_grant_from_none():
         garbled = coap.Message(coap.POST, b"", ((coap.OSCORE, bytes((9, 0, kid))),), bytes(20))
         response = stranger.send(garbled)
         assert response.payload == b"" and response.code in (coap_numbers.UNAUTHORIZED, coap.BAD_REQUEST)
-    assert [each.who for each in map(journal_reader.parse_record, rig.device.journal.page(0, 4000)[2])][1:] == [
+    assert [each.who for each in map(journal_reader.parse_record, page(rig.device.journal, 0, 4000)[2])][1:] == [
         grant.kid_of(ALICES)
     ] * 2

@@ -6,6 +6,7 @@ What they can do must end with them: nothing worn out, nobody kept away, no reco
 
 import asyncio
 
+from admit_device.journal_page import page
 from admit_protocol import (
     aif,
     block,
@@ -110,7 +111,7 @@ def test_a_revoked_holder_cannot_push_the_journal_out_but_what_she_did_is_counte
             assert reason(attacker.request(coap.GET, path)) == "grant-expired"
     assert rig.device.journal.count < 60
     alice.invoke("open", b"87654321")
-    records = [journal_reader.parse_record(each) for each in rig.device.journal.page(0, 100000)[2]]
+    records = [journal_reader.parse_record(each) for each in page(rig.device.journal, 0, 100000)[2]]
     told = sum([each.extra.get(4, 0) + (each.outcome == 2) for each in records])
     assert told == 300
     assert grant.kid_of(EXPIRED) in [each.who for each in records]

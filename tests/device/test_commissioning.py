@@ -7,7 +7,7 @@ from rig import Phone, Rig, Site
 from visitors import ROUTINES, SITE, Visitor, new_kiosk, reason
 
 HOSTS_BYTES = bytes(32)
-STATE, CREDENTIAL, VERSIONS, MAX_VALUE = 1, 2, 3, 4  # what /id tells, by its key
+STATE, CREDENTIAL, VERSIONS, MAX_VALUE, BOARD_ID = 1, 2, 3, 4, 5  # what /id tells, by its key
 
 
 def factory():
@@ -37,7 +37,7 @@ def described(phone):
 def test_the_device_tells_anyone_who_it_is():
     rig, cable = factory()
     radio = Phone(rig)
-    assert described(radio) == {STATE: "factory", VERSIONS: {"admit": VERSION}, MAX_VALUE: 512}
+    assert described(radio) == {STATE: "factory", VERSIONS: {"admit": VERSION}, MAX_VALUE: 512, BOARD_ID: rig.board_id}
     assert described(Phone(rig, mtu=200))[MAX_VALUE] == 197
     body = papers(make_key(cable))
     assert put(cable, body).code == coap.CHANGED
@@ -119,7 +119,7 @@ def test_papers_must_fit_each_other_and_the_key():
     other = Site("other", b"other")
     for body, why in (
         (papers(SITE.key.public), "identity-other-key"),
-        ({1: other.vouch("kiosk-1", public), 2: SITE.anchor.encode(), 3: 0}, "credential-other-site"),
+        ({1: other.vouch("kiosk-1", public), 2: SITE.anchor.encode(), 3: WEDNESDAY}, "credential-other-site"),
     ):
         assert reason(put(cable, body)) == why
     assert described(cable)[STATE] == "factory"

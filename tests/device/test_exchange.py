@@ -2,9 +2,9 @@
 
 import asyncio
 
-from admit_device.exchange import MAX_BODY, MAX_OBSERVED
 from admit_protocol import cbor, coap, coap_numbers, credential, edhoc_client, journal_reader
 from admit_protocol.errors import LocalError
+from limits import MAX_BODY, MAX_OBSERVED
 from visitors import OPEN, SITE, Visitor, door_in, gate, grant_of, id_of, new_kiosk, reason, revocation
 
 UNOBSERVE = ((coap.OBSERVE, 1),)
@@ -21,7 +21,8 @@ def watched_kiosk():
 
 def observers(rig):
     """How many places of observers are taken: one that hears nothing any more must not keep its place either."""
-    return len(rig.device._exchange._observers)
+    observers = rig.device.front._exchange._observers
+    return len(observers._observers) if observers else 0
 
 
 def test_who_watches_the_door_sees_it_open_and_close_by_itself():

@@ -1,11 +1,13 @@
 """The journal: chained, bounded, paged, and whole after every reset; denials and knocks do not fill it."""
 
-from admit_device.journal import SEGMENT_RECORDS, Journal
+from admit_device.journal import Journal
+from admit_device.journal_page import page, signed_head
 from admit_protocol import cbor, journal_reader
 from admit_protocol import journal as records
 from admit_protocol.errors import StorageError, Unverified
 from admit_protocol.rule import Decision
 from folders import Folder
+from limits import SEGMENT_RECORDS
 from memory_ports import HandClock, Memory, PowerCut
 from ports.virtual.storage import Storage
 from support import raises
@@ -36,14 +38,14 @@ def fill(journal, count):
 
 def read(journal, start=0):
     """(number of the first record, all records from there on, verified against the signed head)."""
-    first, head, found = journal.page(start, PAGE)
+    first, head, found = page(journal, start, PAGE)
     end = first + len(found)
     while end < journal.count:
-        number, before, more = journal.page(end, PAGE)
+        number, before, more = page(journal, end, PAGE)
         assert number == end and more and sum(len(each) for each in more) <= PAGE
         found += more
         end += len(more)
-    signed = journal.signed_head(Identity())
+    signed = signed_head(journal, Identity())
     return first, journal_reader.verify(found, signed, KEY.public, "kiosk-1", SITE.suite, (first, head))
 
 
@@ -54,7 +56,7 @@ def told(journal):
 def test_records_hang_together_from_the_first_head_on():
     journal = new_journal()
     assert (journal.count, journal.head) == (0, FIRST_HEAD)
-    assert journal.page(0, PAGE) == (0, FIRST_HEAD, [])
+    assert page(journal, 0, PAGE) == (0, FIRST_HEAD, [])
     journal.record(records.BOOT, None, "", records.DONE, {records.COUNT: 1})
     journal.policy(ALICE, 7)
     first, found = read(journal)
@@ -97,21 +99,21 @@ def test_a_reader_may_begin_anywhere():
         assert first == start == found[0].seq
     assert read(journal, 3)[0] == SEGMENT_RECORDS  # the oldest that is kept
     for start in (journal.count, journal.count + 100):
-        assert journal.page(start, PAGE) == (journal.count, journal.head, [])
+        assert page(journal, start, PAGE) == (journal.count, journal.head, [])
 
 
 def test_a_record_longer_than_a_page_still_comes():
     journal = new_journal()
     journal.record(records.DECISION, ALICE, "/" + "x" * PAGE, records.DENIED)
     fill(journal, 1)
-    assert [len(journal.page(start, PAGE)[2]) for start in (0, 1)] == [1, 1]
+    assert [len(page(journal, start, PAGE)[2]) for start in (0, 1)] == [1, 1]
 
 
 def test_a_missing_or_altered_record_shows():
     journal = new_journal()
     fill(journal, 4)
-    _, _, found = journal.page(0, PAGE)
-    signed = journal.signed_head(Identity())
+    _, _, found = page(journal, 0, PAGE)
+    signed = signed_head(journal, Identity())
     altered = found[:2] + [found[2].replace(ALICE, BOB)] + found[3:]
     for wrong, reason in ((found[:-1], "journal-truncated"), (altered, "journal-altered")):
         with raises(Unverified, reason):
@@ -209,7 +211,7 @@ def test_time_that_is_unknown_is_written_as_such():
     journal = new_journal(clock=HandClock(None))
     fill(journal, 1)
     assert read(journal)[1][0].time is None
-    assert journal_reader.parse_head(journal.signed_head(Identity())).time is None
+    assert journal_reader.parse_head(signed_head(journal, Identity())).time is None
 
 
 def test_a_record_that_storage_refuses_never_happened():
@@ -265,4 +267,4 @@ def test_the_head_that_opens_a_segment_is_the_one_before_it():
     fill(journal, SEGMENT_RECORDS)
     count, head = journal.count, journal.head
     fill(journal, 1)
-    assert cbor.decode(storage.records("journal-b")[0])[1] == [count, head]
+    assert cbor.decode(next(storage.records("journal-b")))[1] == [count, head]

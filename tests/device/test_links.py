@@ -1,6 +1,7 @@
 """One peer must not shut out others: silence, floods and dead links cost their own link and nothing else."""
 
-from admit_protocol import coap
+from admit_protocol import cbor, coap
+from admit_protocol.errors import EntropyError
 from memory_ports import Dice
 from rig import Phone, Rig, Site
 
@@ -109,3 +110,17 @@ def test_values_for_a_link_that_is_gone_are_ignored():
     rig.radio.listener.confirmed(phone.number)
     assert rig.radio.sent == {}
     assert Dice().random(2)
+
+
+def test_a_device_whose_randomness_is_stuck_says_so_over_its_cable():
+    rig = Rig({})
+
+    def stuck(length):
+        raise EntropyError("entropy-stuck")
+
+    rig.dice.random = stuck
+    rig.boot()
+    cable = Phone(rig, server=rig.cable)
+    assert cable.plain(coap.GET, "/id").code == coap.CONTENT
+    response = cable.plain(coap.POST, "/identity", cbor.encode({1: bytes(32)}))
+    assert response.code == 0xA0 and b"entropy-stuck" in response.payload

@@ -1,5 +1,6 @@
 """Whose turn it is at the kiosk: one person's at a time, and it ends when they leave or say nothing for a while."""
 
+from admit_device.journal_page import page
 from admit_device.login import Login
 from admit_protocol import cbor, coap, coap_numbers, journal_reader
 from admit_protocol.errors import Conflict, StorageError
@@ -148,4 +149,4 @@ def test_who_was_revoked_gets_no_turn():
 
 
 def records_of(rig):
-    return [journal_reader.parse_record(each) for each in rig.device.journal.page(0, 4000)[2]]
+    return [journal_reader.parse_record(each) for each in page(rig.device.journal, 0, 4000)[2]]

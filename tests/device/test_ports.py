@@ -2,6 +2,7 @@
 
 from admit_device.links import Listener
 from memory_ports import Dice, HandClock, Links, Memory, Outputs
+from ports.virtual.board import Board
 from ports.virtual.cable import Cable
 from ports.virtual.clock import Clock
 from ports.virtual.entropy import Entropy
@@ -20,6 +21,7 @@ PORTS = {
     "clock": (Clock, HandClock),
     "entropy": (Entropy, Dice),
     "outputs": (VirtualOutputs, Outputs),
+    "board": (Board,),
     "links": (Radio, Cable, Udp, Links),
     "listener": (Listener,),
 }
@@ -56,6 +58,7 @@ def test_the_contract_is_found_on_its_page():
     assert found["clock"] == {"monotonic_ms", "now", "set"}
     assert found["entropy"] == {"random"}
     assert found["outputs"] == {"set", "get"}
+    assert found["board"] == {"installed", "restart", "watch", "tend"}
     assert found["links"] == {"start", "send", "close", "advertise"}
     assert found["listener"] == {"opened", "received", "confirmed", "closed"}
 

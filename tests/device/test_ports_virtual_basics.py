@@ -86,3 +86,12 @@ def test_outputs_keep_their_values_and_print_each_change_once():
     finally:
         del module.print
     assert lines == [("door", "closed"), ("door", "open"), ("lamp", "on"), ("lamp", "off")]
+
+
+def test_a_source_that_is_not_live_gives_no_bytes_until_it_is():
+    live = []
+    entropy = Entropy(live=lambda: bool(live))
+    with raises(EntropyError, "entropy-not-live"):
+        entropy.random(32)
+    live.append("the radio is on")
+    assert len(entropy.random(32)) == 32

@@ -6,11 +6,13 @@ storage refuses is told by name, and the peer who asks again gets what it wanted
 """
 
 from admit_device.device import guarded
-from admit_device.invocations import DONE, INTERRUPTED, REMEMBERED, Invocations
+from admit_device.invocations import DONE, INTERRUPTED, Invocations
 from admit_device.journal import Journal
+from admit_device.journal_page import page, signed_head
 from admit_device.routines import routine
 from admit_protocol import cbor, coap, coap_numbers, cose, credential, edhoc_client, journal, journal_reader
 from admit_protocol.errors import StorageError
+from limits import REMEMBERED
 from memory_ports import WEDNESDAY, Dice, HandClock, Memory, PowerCut
 from rig import Phone, Rig
 from visitors import SITE, Visitor, grant_of, id_of, reason, revocation
@@ -185,7 +187,7 @@ def long_past():
 def check_journal(life):
     """What a peer could have seen of it is still its beginning."""
     count, head = life.told.get("journal", (0, None))
-    at, so_far, records = life.device.journal.page(0, 1 << 20)
+    at, so_far, records = page(life.device.journal, 0, 1 << 20)
     assert count <= at + len(records)
     for record in records:
         assert at != count or head in (None, so_far)
@@ -196,9 +198,9 @@ def check_journal(life):
 
 def prove_journal(life):
     """It is whole under the device's signature, and begins with how the device joined."""
-    first, head, records = life.device.journal.page(0, 1 << 20)
+    first, head, records = page(life.device.journal, 0, 1 << 20)
     device = credential.parse(life.credential)
-    signed = life.device.journal.signed_head(life.device.identity)
+    signed = signed_head(life.device.journal, life.device.identity)
     parsed = journal_reader.verify(records, signed, device.public, "kiosk-1", SITE.suite, (first, head))
     joined = [each.seq for each in parsed if each.kind == journal.COMMISSIONED]
     assert joined == ([] if first else [0])

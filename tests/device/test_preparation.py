@@ -1,6 +1,7 @@
 """What is prepared is used once: no ephemeral and no nonce ever serves two handshakes."""
 
-from admit_device.preparation import MAX_PEERS, Ephemeral, Preparation
+from admit_device.preparation import Ephemeral, Preparation
+from limits import MAX_PEERS
 
 
 class Key:

@@ -29,7 +29,7 @@ def test_the_device_names_itself_by_the_kid_in_its_credential():
 
 def test_nobody_has_a_session_before_a_handshake():
     rig = new_kiosk()
-    assert Profile().contexts(rig.device._suite, rig.device.identity) == ()
+    assert Profile().contexts(rig.device.suite, rig.device.identity) == ()
     assert Profile.access is Access
     assert rig.device.sessions.deadline() is None
 

@@ -1,5 +1,6 @@
 """Who may reach what: every path, with every method, for everybody, as one table; and what of it is written down."""
 
+from admit_device.journal_page import page
 from admit_protocol import cbor, coap, coap_numbers, journal, journal_reader
 from rig import Phone, Rig
 from visitors import Visitor, grant_of, id_of, new_kiosk, reason, revocation
@@ -63,6 +64,10 @@ GET    /health             4.01    4.03    4.03    2.05    2.05
 POST   /health             4.01    4.03    4.03    4.03    4.05
 PUT    /health             4.01    4.03    4.03    4.03    4.05
 DELETE /health             4.01    4.03    4.03    4.03    4.05
+GET    /release            4.01    4.03    4.03    4.03    2.05
+POST   /release            4.01    4.03    4.03    4.03    4.05
+GET    /reset              4.01    4.03    4.03    4.03    4.05
+POST   /reset              4.01    4.03    4.03    4.03    4.00
 GET    /nowhere            4.01    4.03    4.03    4.03    4.04
 POST   /nowhere            4.01    4.03    4.03    4.03    4.04
 PUT    /nowhere            4.01    4.03    4.03    4.03    4.04
@@ -116,7 +121,7 @@ def test_the_table():
 def test_the_table_names_every_resource_that_the_device_has():
     device = new_kiosk().device
     named = {tuple(part for part in path.split("/") if part) for _, path, _ in rows()}
-    for path in device._resources._table:
+    for path in device.front._resources._table:
         assert tuple("open" if part == "*" else part for part in path) in named
 
 
@@ -143,7 +148,7 @@ def test_decisions_are_written_down_and_what_is_for_anyone_is_not():
         assert rig.device.journal.count == before
         answers = [ask(coap.GET, path, b"").code for path in ("/r", "/health", "/bundle")]
         assert coap_numbers.INTERNAL_SERVER_ERROR not in answers
-        found = [journal_reader.parse_record(each) for each in rig.device.journal.page(before, 4000)[2]]
+        found = [journal_reader.parse_record(each) for each in page(rig.device.journal, before, 4000)[2]]
         told = [(each.what, each.outcome, each.extra.get(journal.REASON)) for each in found]
         assert (
             told
@@ -197,7 +202,8 @@ def test_health_tells_how_the_device_is():
     rig.pass_s(61)
     body = cbor.decode(Visitor(rig, "admin").ask(coap.GET, "/health").payload)
     assert (body["boots"], body["uptime_s"], body["time"], body["records"]) == (1, 62, rig.clock.seconds, 2)
-    assert sorted(body) == ["boots", "heap_free", "records", "time", "uptime_s", "version"]
+    told = ["board", "boots", "faults", "heap_free", "records", "reset_cause", "time", "uptime_s", "version"]
+    assert sorted(body) == told
 
 
 def test_a_path_that_is_too_long_names_nothing_and_fills_no_journal():

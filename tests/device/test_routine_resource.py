@@ -4,6 +4,7 @@ import asyncio
 
 from admit_device import routine_resource as module
 from admit_device.invocations import FAILED, INTERRUPTED
+from admit_device.journal_page import page
 from admit_device.routines import Choice, Flag, Integer, Text, output, routine
 from admit_protocol import cbor, coap, coap_numbers, journal_reader
 from memory_ports import PowerCut
@@ -210,7 +211,7 @@ def test_decision_and_end_are_written_down_and_a_repetition_is_no_second_end():
     alice.invoke("open", b"00000001")
     alice.invoke("open", b"00000001")
     alice.invoke("broken", b"00000002")
-    found = [journal_reader.parse_record(each) for each in rig.device.journal.page(1, 4000)[2]]
+    found = [journal_reader.parse_record(each) for each in page(rig.device.journal, 1, 4000)[2]]
     told = [(journal_reader.KINDS[each.kind], each.what, journal_reader.OUTCOMES[each.outcome]) for each in found]
     assert told == [
         ("decision", "POST /r/open", "allowed"),

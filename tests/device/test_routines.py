@@ -1,68 +1,32 @@
-"""Routines declare typed, bounded parameters, and nothing runs before they are checked."""
+"""The words with which a routines file declares what a kiosk offers."""
 
-from admit_device.routines import Choice, Flag, Integer, Text, collect, output, routine
-from admit_protocol.errors import LocalError, Malformed
-from support import raises
+from admit_device.routines import REQUIRED, Choice, Flag, Integer, Output, Routine, Text, output, routine
 
 door = output("door", at_power_loss="locks", safe="closed")
 
 
-@routine(
-    "Everything at once.",
-    outputs=(door,),
-    count=Integer(1, 9, default=3),
-    note=Text(5, default=""),
-    colour=Choice("red", "green"),
-    loud=Flag(default=False),
-)
-def everything(kiosk, count, note, colour, loud):
-    return [count, note, colour, loud]
+@routine("Open the door.", outputs=(door,), seconds=Integer(1, 30, default=5), note=Text(9))
+def open_door(kiosk, seconds, note):
+    return seconds
 
 
-def test_defaults_are_filled_in():
-    assert everything.arguments({"colour": "red"}) == {"count": 3, "note": "", "colour": "red", "loud": False}
+def test_a_routine_keeps_what_was_declared():
+    assert isinstance(open_door, Routine) and open_door.description == "Open the door."
+    assert open_door.outputs == (door,) and sorted(open_door.parameters) == ["note", "seconds"]
+    assert open_door.function(None, 3, "") == 3
 
 
-def test_what_is_missing_unknown_or_out_of_bounds_is_refused():
-    wrong = [
-        {},
-        {"colour": "blue"},
-        {"colour": 1},
-        {"colour": "red", "count": 0},
-        {"colour": "red", "count": 10},
-        {"colour": "red", "count": True},
-        {"colour": "red", "count": "3"},
-        {"colour": "red", "note": "longer"},
-        {"colour": "red", "note": 7},
-        {"colour": "red", "loud": 1},
-        {"colour": "red", "else": 1},
-        {"colour": "red", 1: 1},
-    ]
-    for given in wrong:
-        with raises(Malformed, "routine-argument"):
-            everything.arguments(given)
+def test_an_output_says_what_a_power_loss_does():
+    assert isinstance(door, Output)
+    assert (door.name, door.safe, door.at_power_loss) == ("door", "closed", "locks")
+    assert output("lamp", "goes dark").safe is False
 
 
-def test_the_signature_is_json_schemas():
-    signature = everything.signature()
-    assert signature["properties"]["count"] == {"type": "integer", "minimum": 1, "maximum": 9, "default": 3}
-    assert signature["properties"]["colour"] == {"type": "string", "enum": ["red", "green"]}
-    assert signature["required"] == ["colour"]
-
-
-def test_a_file_is_searched_for_routines_and_outputs_and_nothing_else():
-    routines, outputs = collect({"everything": everything, "door": door, "x": 1, "os": None})
-    assert list(routines) == ["everything"]
-    assert outputs["door"].safe == "closed"
-
-
-def test_a_name_that_cannot_stand_in_a_path_is_refused():
-    with raises(LocalError, "routine-name"):
-        collect({"a/b": everything})
-    with raises(LocalError, "routine-name"):
-        collect({"a" * 33: everything})
-
-
-def test_a_parameter_cannot_be_called_what_every_routine_gets():
-    with raises(LocalError, "routine-name"):
-        collect({"all": routine("All.", kiosk=Flag())(lambda kiosk: None)})
+def test_parameters_are_described_in_json_schemas_words():
+    for kind, schema, default in (
+        (Integer(1, 9), {"type": "integer", "minimum": 1, "maximum": 9}, REQUIRED),
+        (Text(5, default=""), {"type": "string", "maxLength": 5}, ""),
+        (Choice("red", "green"), {"type": "string", "enum": ["red", "green"]}, REQUIRED),
+        (Flag(default=False), {"type": "boolean"}, False),
+    ):
+        assert kind.schema == schema and kind.default is default

@@ -1,6 +1,6 @@
 """Sessions: who may finish a handshake, which session makes room for another, and what a login costs the device."""
 
-from admit_protocol import cbor, coap, coap_numbers, edhoc_client, oscore_client, p256
+from admit_protocol import cbor, coap, coap_numbers, edhoc_client, oscore_client, p256_curve
 from rig import ALL, Phone
 from visitors import OPEN, Visitor, key_of, new_kiosk
 
@@ -187,13 +187,13 @@ def test_a_combined_request_works_once():
 def test_every_ephemeral_key_is_wiped_whatever_became_of_its_handshake():
     rig = new_kiosk()
     made = []
-    generate = rig.device._suite.generate
+    generate = rig.device.suite.generate
 
     def watched():
         made.append(generate())
         return made[-1]
 
-    rig.device._suite.generate = watched
+    rig.device.suite.generate = watched
     arrive(rig, server=rig.cable)
     unknown = Visitor(rig, "stranger", OPEN, by_value=False, server=rig.cable)
     assert finish(unknown, unknown.message_3, unknown.context.sender_id) is True  # unknown credential
@@ -214,16 +214,16 @@ def test_every_ephemeral_key_is_wiped_whatever_became_of_its_handshake():
 
 def work_of(rig, name, by_value=False):
     """[variable-base products, verifications, fixed-base products] of the device while it answers a visitor."""
-    spent = dict(p256.counts)
+    spent = dict(p256_curve.counts)
     for kind in spent:
         spent[kind] = 0
     received = rig.radio.listener.received
 
     def metered(link, value):
-        before = dict(p256.counts)
+        before = dict(p256_curve.counts)
         received(link, value)
         for kind in spent:
-            spent[kind] += p256.counts[kind] - before[kind]
+            spent[kind] += p256_curve.counts[kind] - before[kind]
 
     rig.radio.listener.received = metered
     try:

@@ -102,7 +102,7 @@ def test_alice_visits_over_the_cable(tmp_path):
         async with Connection(kiosk.cable()) as line:
             session = await first_visit(line, alice)
             assert await invoke(session, "open", seconds=1) == [DONE, 1]
-            assert (line.flights, session.sent_grant) == (6, True)
+            assert (line.flights, session.sent_grant) == (12, True)  # message_3 in blocks
             await kiosk.board.expect("door open")
             await kiosk.board.expect("door closed")
             with pytest.raises(Denied, match="rule-outside-window"):

@@ -14,7 +14,7 @@ anchors = st.builds(lambda *parts: anchor.Anchor(*parts).encode(), publics, publ
 def test_an_anchor_is_refused_or_has_no_other_encoding(data):
     found = parsed(anchor.decode, data)
     if found:
-        assert found.encode() == data and anchor.parse_issuer(anchor.issuer(found.site_id)) == found.site_id
+        assert found.encode() == data
 
 
 @FUZZ

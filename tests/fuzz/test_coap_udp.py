@@ -4,9 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from admit_protocol.coap import CONTENT, GET, OBSERVE, Message
-from admit_protocol.coap_udp import MAX_EXCHANGES, UdpLayer
+from admit_protocol.coap_udp import UdpLayer
 from fuzz.strategies import FUZZ, hostile
 from fuzz.test_coap import datagrams
+from limits import MAX_EXCHANGES
 
 tokens = st.sampled_from((b"", b"a", b"b"))
 outbound = st.builds(

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from admit_protocol import cbor, ccm, coap, oscore, oscore_client
+from admit_protocol import cbor, ccm, coap, oscore, oscore_client, oscore_option
 from admit_protocol.errors import RemoteError, Replayed, Unsupported, Unverified
 from fuzz.strategies import FUZZ, mutations
 
@@ -57,19 +57,19 @@ def reordered(options):
 @FUZZ
 @given(partial_ivs, ids, ids)
 def test_what_is_encoded_parses_to_the_same_option(partial_iv, kid, kid_context):
-    value = oscore.encode_option(partial_iv, kid, kid_context)
-    assert oscore.parse_option(value) == (partial_iv, kid, kid_context)
+    value = oscore_option.encode_option(partial_iv, kid, kid_context)
+    assert oscore_option.parse_option(value) == (partial_iv, kid, kid_context)
 
 
 @FUZZ
-@given(st.binary(max_size=16) | mutations(st.builds(oscore.encode_option, partial_ivs, ids, ids)))
+@given(st.binary(max_size=16) | mutations(st.builds(oscore_option.encode_option, partial_ivs, ids, ids)))
 def test_whatever_parses_has_no_other_encoding(value):
     try:
-        found = oscore.parse_option(value)
+        found = oscore_option.parse_option(value)
     except Unsupported as error:
         assert error.reason == "oscore-option"
     else:
-        assert oscore.encode_option(*found) == value
+        assert oscore_option.encode_option(*found) == value
 
 
 @FUZZ
@@ -80,7 +80,7 @@ def test_no_changed_message_passes_nor_spends_a_number(request, data):
     bad = outer.copy()
     bad.payload = data.draw(mutations(st.just(outer.payload)))
     bad.set_option(coap.OSCORE, data.draw(mutations(st.just(outer.option(coap.OSCORE))) | st.just(b"\x09\x00\x01")))
-    changed = oscore.parse_option(outer.option(coap.OSCORE))[:2] != parsed(bad) or bad.payload != outer.payload
+    changed = oscore_option.parse_option(outer.option(coap.OSCORE))[:2] != parsed(bad) or bad.payload != outer.payload
     try:
         server.unprotect_request(bad)
     except RemoteError:
@@ -91,7 +91,7 @@ def test_no_changed_message_passes_nor_spends_a_number(request, data):
 
 def parsed(message):
     try:
-        return oscore.parse_option(message.option(coap.OSCORE))[:2]
+        return oscore_option.parse_option(message.option(coap.OSCORE))[:2]
     except Unsupported:
         return None
 
@@ -119,7 +119,7 @@ def test_any_plaintext_of_an_authentic_peer_is_a_message_or_refused_by_name(plai
     partial_iv = client._next_partial_iv()
     ref = oscore_client.ClientReference(client, CLIENT, partial_iv, False)
     outer = client._seal(coap.Message(coap.POST), [], plaintext, client._nonce(CLIENT, partial_iv), ref)
-    outer.add_option(coap.OSCORE, oscore.encode_option(partial_iv, CLIENT, b"room"))
+    outer.add_option(coap.OSCORE, oscore_option.encode_option(partial_iv, CLIENT, b"room"))
     try:
         inner, _ = server.unprotect_request(outer)
     except RemoteError as error:
@@ -150,7 +150,7 @@ def test_the_window_is_a_set_of_the_32_latest_numbers(arrivals):
 def test_a_combined_payload_splits_in_one_way_or_not_at_all(payload):
     outer = coap.Message(coap.POST, b"", ((coap.OSCORE, b"\x09\x00\x01"), (coap.EDHOC, b"")), payload)
     try:
-        message_3, request = oscore.split_combined(outer)
+        message_3, request = oscore_option.split_combined(outer)
     except RemoteError as error:
         assert error.reason == "oscore-combined" or error.reason.startswith("cbor-")
     else:

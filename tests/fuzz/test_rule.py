@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from admit_protocol import cbor, rule
+from admit_protocol import cbor, rule, rule_reader
 from admit_protocol.errors import Malformed
 
 SETTINGS = settings(max_examples=200, deadline=None, derandomize=True)
@@ -60,19 +60,20 @@ moments = st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1))
 @SETTINGS
 @given(rules, requests, times)
 def test_decide_is_total_and_explains_itself(values, request, now):
-    parsed = [rule.parse(value) for value in values]
+    parsed = [rule_reader.parse(value) for value in values]
     decision = rule.decide(parsed, request, now)
     assert decision.reason in REASONS
     assert decision.allowed is (decision.reason == "rule-allows")
     assert decision.allowed is not bool(decision.detail)
     assert decision.rule is None or rule.matches(parsed[decision.rule].pattern, request[1])
-    assert rule.decide([rule.parse(cbor.decode(cbor.encode(value))) for value in values], request, now) == decision
+    again = [rule_reader.parse(cbor.decode(cbor.encode(value))) for value in values]
+    assert rule.decide(again, request, now) == decision
 
 
 @SETTINGS
 @given(rules, requests, times)
 def test_a_further_rule_never_takes_anything_away(values, request, now):
-    parsed = [rule.parse(value) for value in values]
+    parsed = [rule_reader.parse(value) for value in values]
     if rule.decide(parsed[:-1], request, now).allowed:
         assert rule.decide(parsed, request, now).allowed
 
@@ -81,8 +82,8 @@ def test_a_further_rule_never_takes_anything_away(values, request, now):
 @given(rules, requests, times)
 def test_a_further_condition_never_gives_anything(values, request, now):
     for value in values:
-        bare = rule.parse([value[0], value[1], {}])
-        if rule.decide([rule.parse(value)], request, now).allowed:
+        bare = rule_reader.parse([value[0], value[1], {}])
+        if rule.decide([rule_reader.parse(value)], request, now).allowed:
             assert rule.decide([bare], request, now).allowed
 
 
@@ -90,7 +91,7 @@ def test_a_further_condition_never_gives_anything(values, request, now):
 @given(anything | st.tuples(patterns, st.integers(), st.dictionaries(st.integers(1, 3), anything)).map(list))
 def test_parse_takes_a_rule_or_says_what_is_wrong(value):
     try:
-        parsed = rule.parse(value)
+        parsed = rule_reader.parse(value)
     except Malformed as error:
         assert error.reason.startswith("rule-")
     else:
@@ -103,7 +104,7 @@ def test_windows_agree_with_a_real_calendar(some_windows, moment, zone_name):
     utc = moment.replace(tzinfo=UTC, microsecond=0)
     local = utc.astimezone(ZoneInfo(zone_name))
     zone = [[int(utc.timestamp()) - 1, int(local.utcoffset().total_seconds()) // 60]]
-    parsed = rule.parse(["*", 1, {rule.WINDOWS: some_windows, rule.ZONE: zone}])
+    parsed = rule_reader.parse(["*", 1, {rule.WINDOWS: some_windows, rule.ZONE: zone}])
     decision = rule.decide([parsed], (1, "/x", None), int(utc.timestamp()))
     assert decision.allowed is any(open_at(window, local.replace(tzinfo=None)) for window in some_windows)
 

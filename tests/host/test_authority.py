@@ -62,7 +62,7 @@ def test_what_it_issues_is_believed(signer):
     assert (device.device_id, device.public, device.kid) == ("kiosk-1", DEVICE.public, credential.kid(DEVICE.public))
     data = signer.issue_grant("alice", ["kiosk-*"], [("/r/open", 2, {})], USER.public, NOW, expires=NOW + 1)
     given = grant.parse(data)
-    grant.verify(given, signer.anchor.sign_public, signer.anchor.site_id, "kiosk-1", suite, ())
+    grant.verify_issuer(given, signer.anchor.sign_public, signer.anchor.site_id, suite)
     assert (given.subject, given.key, given.expires, given.not_before) == ("alice", USER.public, NOW + 1, None)
     policy = bundle.parse(signer.issue_bundle("kiosk-1", 3, [given.id], NOW))
     bundle.verify(policy, signer.anchor, "kiosk-1", suite)

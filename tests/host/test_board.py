@@ -283,7 +283,7 @@ def test_micropython_is_found_or_its_absence_explained(monkeypatch, tmp_path):
     tool.parent.mkdir()
     tool.write_text("#!/bin/sh\necho there is none >&2\nexit 1\n")
     tool.chmod(0o755)
-    monkeypatch.setattr("admit.virtual.board.files", lambda: tmp_path)
+    monkeypatch.setattr("admit.virtual.files.files", lambda: tmp_path)
     with pytest.raises(LocalError, match="there is none") as caught:
         find_micropython()
     assert caught.value.reason == "micropython-missing"

@@ -8,7 +8,7 @@ import pytest
 
 from admit import forms
 from admit.suite import HostSuite
-from admit_protocol import rule
+from admit_protocol import rule, rule_reader
 from admit_protocol.errors import LocalError
 from sites import NOW  # 2027-01-15 08:00 UTC, a Friday
 
@@ -182,7 +182,7 @@ def test_the_offsets_of_a_zone_are_those_of_the_calendar(name):
     for moment in edges + [draw.randrange(begin, end) for _ in range(500)]:
         local = datetime.fromtimestamp(moment, zone)
         assert rule.local_time(offsets, moment) == (local.weekday(), local.hour * 60 + local.minute)
-    rule.parse(["*", 1, {rule.WINDOWS: [[1, 0, 0]], rule.ZONE: offsets}])
+    rule_reader.parse(["*", 1, {rule.WINDOWS: [[1, 0, 0]], rule.ZONE: offsets}])
 
 
 def test_a_window_knows_local_time_for_the_whole_life_of_the_grant():

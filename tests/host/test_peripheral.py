@@ -228,6 +228,20 @@ def test_frames_for_links_that_are_gone_and_frames_that_mean_nothing_are_ignored
     run(story)
 
 
+def test_a_chip_that_resets_has_no_links_and_no_name():
+    async def story(air):
+        async with Kiosk(air) as kiosk, Central(air) as central:
+            reason = ending(await central.connect())
+            kiosk.tell(frames.RESET, 0)
+            await reason
+            await until(lambda: kiosk.radio.links == 0 and not kiosk.radio._radio.device.is_advertising)
+            assert await scan(0.2, SharedRadio(air.name)) == []
+            kiosk.tell(frames.ADVERTISE, 0, b"again")
+            assert [each.name for each in await scan(radio=SharedRadio(air.name), name="again")] == ["again"]
+
+    run(story)
+
+
 def test_without_its_firmware_the_radio_is_off():
     async def story(air):
         async with Kiosk(air) as kiosk, Central(air) as central:

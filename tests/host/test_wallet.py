@@ -147,7 +147,7 @@ def test_an_invitation_is_taken_whole_or_not_at_all(tmp_path, site, signer, alic
     data = signer.issue_grant("bob", ["*"], [("/r/open", 2, {})], bob.publics[0], NOW)
     key = suite.generate()
     other = anchor.Anchor(key.public, key.public, "Another")
-    for refused, given in ((other, data), (site.anchor, give(signer, alice).cwt.data)):
+    for refused, given in ((other, data), (site.anchor, give(signer, alice).data)):
         with pytest.raises(Untrusted):
             bob.accept(refused, given)
     assert not (bob.folder / keyfiles.ANCHOR).exists() and bob.grants() == []

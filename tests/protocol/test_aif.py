@@ -36,14 +36,6 @@ def test_nothing_granted_is_an_empty_list():
     assert aif.encode([]) == b"\x80" and aif.decode(b"\x80") == []
 
 
-def test_the_bit_of_a_method_is_its_code_less_one():
-    bits = [aif.method_bit(code) for code in range(1, 8)]
-    assert bits == [aif.GET, aif.POST, aif.PUT, aif.DELETE, aif.FETCH, 32, 64]
-    assert bits == [1, 2, 4, 8, 16, 32, 64]
-    for code in (0, 8, 31, 32, 0x45, 0xFF):
-        assert aif.method_bit(code) == 0
-
-
 def test_what_is_no_allow_list_is_refused():
     for value, reason in (
         ({"/r": 1}, "aif-structure"),

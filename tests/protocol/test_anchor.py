@@ -26,16 +26,6 @@ def test_the_site_id_is_the_hash_of_both_keys_in_their_order_and_not_of_the_name
     assert len({anchor.site_id(SIGN, ECDH), anchor.site_id(ECDH, SIGN), anchor.site_id(SIGN, SIGN)}) == 3
 
 
-def test_an_issuer_is_the_site_id_in_lower_case_hex():
-    site = anchor.site_id(SIGN, ECDH)
-    text = anchor.issuer(site)
-    assert len(text) == 32 and text == text.lower() and anchor.parse_issuer(text) == site
-    wrong = (text[:-1], text[:-2], text + "00", text[:-2] + "AB", text[:-2] + " 0", text[:-2] + "0g", "", site, None)
-    for issuer in wrong:
-        with raises(Malformed, "anchor-issuer"):
-            anchor.parse_issuer(issuer)
-
-
 def test_a_name_has_one_to_64_bytes():
     for name in ("x", "x" * 64, "\u00e9" * 32):
         assert anchor.decode(Anchor(SIGN, ECDH, name).encode()).name == name

@@ -4,6 +4,7 @@ from admit_protocol import block, coap, coap_numbers
 from admit_protocol.block_client import Transfer
 from admit_protocol.errors import LocalError, Malformed
 from block_peers import ALICE, BOB, BODY, Server, block1, block2, echo, fetch, part, refused, run
+from limits import BLOCK_LIFETIME_MS, BLOCK_PATIENCE_MS
 from support import raises
 
 # The option, section 2.2
@@ -186,13 +187,13 @@ def test_interleaved_uploads_of_two_peers():
 
 def test_a_silent_upload_expires():
     server = Server(echo)
-    now_ms = 10 * block.LIFETIME_MS
+    now_ms = 10 * BLOCK_LIFETIME_MS
     for number in range(3):
-        now_ms += block.LIFETIME_MS - 1
+        now_ms += BLOCK_LIFETIME_MS - 1
         assert server.answer(part(number, True, 0, BODY[:16]), now_ms=now_ms).code == coap.CONTINUE
-    server.answer(fetch(0, 0), BOB, now_ms + block.LIFETIME_MS)  # anyone's message will do
+    server.answer(fetch(0, 0), BOB, now_ms + BLOCK_LIFETIME_MS)  # anyone's message will do
     assert server.assembler._uploads == {}
-    late = server.answer(part(3, False, 0, b"x"), now_ms=now_ms + block.LIFETIME_MS)
+    late = server.answer(part(3, False, 0, b"x"), now_ms=now_ms + BLOCK_LIFETIME_MS)
     assert refused(late, coap_numbers.REQUEST_ENTITY_INCOMPLETE, "block-order")
 
 
@@ -216,7 +217,7 @@ def test_memory_is_bounded_whoever_knocks():
     for again in range(2):
         for key in range(4):
             assert upload(key, 0, now_ms + key + again).code == coap.CONTINUE
-    patient_ms = now_ms + 1 + block.PATIENCE_MS
+    patient_ms = now_ms + 1 + BLOCK_PATIENCE_MS
     assert upload("patient", 0, patient_ms - 1).code == coap_numbers.SERVICE_UNAVAILABLE
     assert upload("patient", 0, patient_ms).code == coap.CONTINUE  # key 0 had to go
     assert upload("patient", 1, patient_ms).code == coap.CONTINUE

@@ -88,10 +88,27 @@ def test_claims_that_are_missing_too_many_or_wrong_are_refused():
         (claims(sub=""), "credential-claims"),
         (claims(sub="x" * 65), "credential-claims"),
         (claims(sub=b"kiosk-1"), "cwt-claims"),
-        (claims(iss="North"), "anchor-issuer"),
-        (claims(iss=SITE.site_id.hex().upper()), "anchor-issuer"),
+        (claims(iss="North"), "cwt-issuer"),
+        (claims(iss=SITE.site_id.hex().upper()), "cwt-issuer"),
         (claims(cnf={}), "cwt-cnf"),
         (claims(cnf={1: {}}), "cose-key"),
     ):
         with raises(Malformed, reason):
             credential.parse(signed(wrong))
+
+
+def test_the_credential_of_a_key_without_a_hardware_source_says_so_in_one_way():
+    assert not credential.parse(issue()).test_only
+    data = issuing.credential(AUTHORITY, SITE.site_id, "kiosk-1", DEVICE.public, KID, 1700000000, test_only=True)
+    parsed = credential.parse(data)
+    assert parsed.test_only and len(parsed.sign1.payload) > len(credential.parse(issue()).sign1.payload)
+    credential.verify(parsed, SITE, SUITE)
+    for value in (False, 1, None, b"\x01", "true"):
+        wrong = claims()
+        wrong[cwt.TEST_ONLY] = value
+        with raises(Malformed, "credential-claims"):
+            credential.parse(signed(wrong))
+    one_more = claims(exp=2000000000)
+    one_more[cwt.TEST_ONLY] = True
+    with raises(Malformed, "credential-claims"):
+        credential.parse(signed(one_more))

@@ -133,3 +133,13 @@ def test_cnf_holds_one_cose_key_and_nothing_else():
             cwt.cnf_key(claims)
     with raises(Malformed, "cose-key"):
         cwt.cnf_key({cwt.CNF: {1: {}}})
+
+
+def test_an_issuer_of_ours_is_a_site_id_in_lower_case_hex():
+    site = bytes(range(0xA0, 0xB0))
+    text = site.hex()
+    assert cwt.parse_issuer(text) == site
+    wrong = (text[:-1], text[:-2], text + "00", text[:-2] + "AB", text[:-2] + " 0", text[:-2] + "0g", "", site, None)
+    for issuer in wrong:
+        with raises(Malformed, "cwt-issuer"):
+            cwt.parse_issuer(issuer)

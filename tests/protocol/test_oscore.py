@@ -1,6 +1,6 @@
 """OSCORE messages as RFC 8613 and RFC 9668 want them: the vectors of appendix C, what is seen, what is refused."""
 
-from admit_protocol import block, coap, coap_numbers, oscore, oscore_client
+from admit_protocol import block, coap, coap_numbers, oscore_client, oscore_option
 from admit_protocol.block_client import Transfer
 from admit_protocol.errors import LocalError, Malformed, Replayed, Unauthenticated, Unsupported, Unverified
 from oscore_peers import CLIENT, SALT, SECRET, SERVER, Suite, content, contexts, get, partial_iv, same
@@ -76,8 +76,8 @@ def test_options_of_section_6_3():
         ("", (None, None, None)),
         ("0107", (b"\x07", None, None)),
     ):
-        assert oscore.parse_option(bytes.fromhex(value)) == parts, value
-        assert oscore.encode_option(*parts) == bytes.fromhex(value), value
+        assert oscore_option.parse_option(bytes.fromhex(value)) == parts, value
+        assert oscore_option.encode_option(*parts) == bytes.fromhex(value), value
 
 
 # A request and its response
@@ -230,7 +230,7 @@ def test_an_id_context_may_be_left_out():
     client = oscore_client.ClientContext(Suite(), SECRET, SALT, CLIENT, SERVER, b"room 5")
     server = oscore_client.ClientContext(Suite(), SECRET, SALT, SERVER, CLIENT, b"room 5")
     outer, _ = client.protect_request(get())
-    assert oscore.parse_option(outer.option(coap.OSCORE)) == (b"\x00", CLIENT, b"room 5")
+    assert oscore_option.parse_option(outer.option(coap.OSCORE)) == (b"\x00", CLIENT, b"room 5")
     outer.set_option(coap.OSCORE, b"\x09\x00" + CLIENT)
     assert server.unprotect_request(outer)[0].path == ("r",)
 
@@ -339,7 +339,7 @@ def test_options_for_proxies_are_refused_inside():
         ref = oscore_client.ClientReference(client, CLIENT, partial, False)
         plaintext = b"\x01" + coap.encode_body(inside, b"")
         outer = client._seal(get(), [], plaintext, client._nonce(CLIENT, partial), ref)
-        outer.add_option(coap.OSCORE, oscore.encode_option(partial, CLIENT, None))
+        outer.add_option(coap.OSCORE, oscore_option.encode_option(partial, CLIENT, None))
         with raises(Malformed, "oscore-inner-option"):
             server.unprotect_request(outer)
 
@@ -427,7 +427,7 @@ def test_message_3_travels_with_the_first_request():
     assert combined.options == outer.options + [(coap.EDHOC, b"")]
     assert combined.payload == message_3 + outer.payload
     for value in (b"", b"whatever"):  # section 3.1: a value is ignored
-        found, rest = oscore.split_combined(combined.with_option(coap.EDHOC, value))
+        found, rest = oscore_option.split_combined(combined.with_option(coap.EDHOC, value))
         assert found == message_3 and same(rest, outer)
     inner, ref = server.unprotect_request(rest)
     assert inner.path == ("r",)
@@ -451,14 +451,14 @@ def test_what_is_no_combined_request():
         with_payload(combined, b"\x05" + outer.payload),
     ):
         with raises(Malformed, "oscore-combined"):
-            oscore.split_combined(wrong)
+            oscore_option.split_combined(wrong)
     for payload, reason in (
         (b"", "cbor-truncated"),
         (b"\x45abc", "cbor-truncated"),
         (b"\x58\x01ab", "cbor-not-shortest"),
     ):
         with raises(Malformed, reason):
-            oscore.split_combined(with_payload(combined, payload))
+            oscore_option.split_combined(with_payload(combined, payload))
 
 
 def with_payload(message, payload):

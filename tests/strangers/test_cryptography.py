@@ -10,8 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from admit.suite import HostSuite
-from admit_protocol import p256, p256_public
-from admit_protocol.p256_comb import COLUMNS, COMB, TEETH
+from admit_protocol import es256, p256, p256_public
+from admit_protocol.errors import Malformed
+from admit_protocol.p256_comb import COMB
+from admit_protocol.p256_curve import COLUMNS, TEETH
 
 CURVE, ES256 = ec.SECP256R1(), ec.ECDSA(SHA256())
 G, ORDER = ecdsa.NIST256p.generator, ecdsa.NIST256p.order
@@ -50,8 +52,8 @@ def test_keys_and_signatures_are_accepted_both_ways(cases):
         case.openssl.public_key().verify(der, case.message, ES256)  # raises InvalidSignature
         assert case.pure.verifying_key.verify(signature, case.message)
         r, s = decode_dss_signature(case.openssl.sign(case.message, ES256))
-        assert p256.verify(public, case.message, r.to_bytes(32, "big") + s.to_bytes(32, "big"))
-        assert p256.verify(public, case.message, case.pure.sign_deterministic(case.message))
+        assert es256.verify(public, case.message, r.to_bytes(32, "big") + s.to_bytes(32, "big"))
+        assert es256.verify(public, case.message, case.pure.sign_deterministic(case.message))
 
 
 def test_secrets_are_shared_both_ways(cases):
@@ -77,7 +79,7 @@ def test_points_come_back_from_their_x_as_openssl_has_them():
         try:
             point = ec.EllipticCurvePublicKey.from_encoded_point(CURVE, b"\x02" + x)
         except ValueError:
-            with pytest.raises(p256.Malformed):
+            with pytest.raises(Malformed):
                 p256_public.decompress(x)
         else:
             assert p256_public.decompress(x) == both_coordinates(point)
@@ -87,4 +89,4 @@ def test_the_comb_is_what_ecdsa_makes_of_its_description():
     for i in range(1 << TEETH - 1):
         signs = [1 if tooth == TEETH - 1 or i >> tooth & 1 else -1 for tooth in range(TEETH)]
         point = G * (sum(sign << tooth * COLUMNS for tooth, sign in enumerate(signs)) % ORDER)
-        assert COMB[64 * i : 64 * i + 64] == int(point.x()).to_bytes(32, "big") + int(point.y()).to_bytes(32, "big")
+        assert COMB[i] == int(point.x()).to_bytes(32, "big") + int(point.y()).to_bytes(32, "big")

@@ -1,15 +1,22 @@
 """The virtual board: which ports it has, told by the environment that its runner (admit.virtual.board) sets.
 
-ADMIT_STORAGE          folder with two folders in it, `keys` and `data`
+ADMIT_STORAGE          folder with two folders in it, `keys` and `data`; without it, they are on a virtual chip's flash
 ADMIT_STORAGE_LIMIT    bytes that `data` may hold; ADMIT_READ_ONLY=1 refuses every write
-ADMIT_RADIO_FD, ADMIT_CABLE_FD, ADMIT_UDP_PORT     each port is there if its variable is
+ADMIT_RADIO_FD, ADMIT_CABLE_FD, ADMIT_UDP_PORT     each port is there if its variable is; on the virtual chip
+                       the cable is standard input and output instead
 ADMIT_CLOCK_OFFSET_S   added to the PC's clock; "unknown" for a board that does not know the time
-ADMIT_ROUTINES         the routines file
+ADMIT_ROUTINES         the routines file; else the one of the firmware set
 ADMIT_TEST_IDENTITY    a file of test identities (admit_device/strangers.py); never on a device that guards anything
+ADMIT_CHIP_ID          the board's id in hex; else one is made of the folder's name
+ADMIT_RESET_CAUSE      why the board starts, in a word; else "power"
 """
 
 import os
+from binascii import unhexlify
+from hashlib import sha256
 
+from ports import slots
+from ports.folder import make_folder
 from ports.virtual.clock import Clock
 from ports.virtual.entropy import Entropy
 from ports.virtual.keystore import Keystore
@@ -20,25 +27,47 @@ from ports.virtual.storage import Storage
 class Board:
     """The ports of admit_device/ports.py as attributes, the routines file, and the file of test identities or None."""
 
-    def __init__(self):
-        folder = os.getenv("ADMIT_STORAGE")
+    def __init__(self, config):
+        folder = os.getenv("ADMIT_STORAGE") or ""
         limit, read_only = _number("ADMIT_STORAGE_LIMIT"), os.getenv("ADMIT_READ_ONLY") == "1"
-        self.storage = Storage(_folder(folder + "/data"), limit, read_only)
-        self.keystore = Keystore(_folder(folder + "/keys"), None, read_only)
+        self.storage = Storage(make_folder(folder + "/data"), limit, read_only)
+        self.keystore = Keystore(make_folder(folder + "/keys"), None, read_only)
         self.clock = Clock(_offset())
         self.entropy = Entropy()
         self.outputs = Outputs()
-        self.links = list(_links())
-        self.routines_file = os.getenv("ADMIT_ROUTINES")
+        self.restarts = slots.active() is not None
+        self.links = list(_links(self.restarts))
+        self.name = config["board"]
+        self.board_id = unhexlify(os.getenv("ADMIT_CHIP_ID") or "") or sha256(folder.encode()).digest()[:6]
+        self.test_only = config["radio"] == "none"
+        self.reset_cause = os.getenv("ADMIT_RESET_CAUSE") or "power"
+        self.faults = []
+        self.routines_file = os.getenv("ADMIT_ROUTINES") or slots.routines_file()
         self.test_identity = os.getenv("ADMIT_TEST_IDENTITY")
 
+    def installed(self):
+        """The hash of the firmware set that runs, 32 bytes, or None."""
+        return slots.installed()
 
-def open_board():
-    """The board that the environment describes."""
-    return Board()
+    def restart(self, repl=False):
+        """End the program: its runner starts it again; with `repl`, into the REPL for one time."""
+        if repl and self.restarts:
+            slots.ask_repl()
+        raise SystemExit
+
+    def watch(self):
+        """A PC has no watchdog."""
+
+    async def tend(self):
+        """A PC has nothing to tend."""
 
 
-def _links():
+def open_board(config):
+    """The board that `config` (board.json) and the environment describe."""
+    return Board(config)
+
+
+def _links(on_chip):
     """The link servers that the board has; the module of one that it lacks is not loaded."""
     if _number("ADMIT_RADIO_FD") is not None:
         from ports.virtual.radio import Radio
@@ -48,6 +77,10 @@ def _links():
         from ports.virtual.cable import Cable
 
         yield Cable(_number("ADMIT_CABLE_FD"))
+    elif on_chip:
+        from ports.stdio import Serial
+
+        yield Serial()
     if _number("ADMIT_UDP_PORT") is not None:
         from ports.virtual.udp import Udp
 
@@ -61,11 +94,3 @@ def _offset():
 def _number(name):
     text = os.getenv(name)
     return int(text) if text else None
-
-
-def _folder(path):
-    try:
-        os.mkdir(path)
-    except OSError:
-        pass
-    return path

@@ -1,44 +1,15 @@
-"""The virtual kiosk's clocks: the PC's, moved by an offset.
+"""The virtual kiosk's clocks: the PC's, moved by an offset."""
 
-Owns: one monotonic count that never wraps, and Unix time whether the interpreter counts from 1970 or from 2000. Must
-not know what the time is good for.
-"""
-
-import time
-
-from admit_protocol.const import const
+from ports.clock import Clock as _Clock
 
 try:
     from time import ticks_diff, ticks_ms
 except ImportError:
     from ports.virtual.runtime_cpython import ticks_diff, ticks_ms
 
-_FROM_1970_TO_2000_S = const(946_684_800)
 
-
-class Clock:
+class Clock(_Clock):
     """`offset_s` moves the time of day; None makes a board that does not know it until it is told."""
 
     def __init__(self, offset_s=0):
-        self._offset_s = offset_s
-        self._epoch_s = _FROM_1970_TO_2000_S if time.gmtime(0)[0] == 2000 else 0
-        self._last_ticks = ticks_ms()
-        self._monotonic_ms = 0
-
-    def monotonic_ms(self):
-        """Milliseconds since start-up. Ask at least once in half a wrap of the ticks: six days on a 32-bit board."""
-        ticks = ticks_ms()
-        self._monotonic_ms += ticks_diff(ticks, self._last_ticks)
-        self._last_ticks = ticks
-        return self._monotonic_ms
-
-    def now(self):
-        """Seconds since 1970 in UTC, or None if nobody has told."""
-        return None if self._offset_s is None else self._machine_s() + self._offset_s
-
-    def set(self, now):
-        """It is `now` seconds after 1970."""
-        self._offset_s = now - self._machine_s()
-
-    def _machine_s(self):
-        return int(time.time()) + self._epoch_s
+        super().__init__(ticks_ms, ticks_diff, offset_s)

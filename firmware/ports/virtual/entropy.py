@@ -1,29 +1,3 @@
-"""The virtual kiosk's randomness: the PC's, refused as soon as it looks stuck.
+"""The virtual kiosk's randomness: the PC's, which is always live."""
 
-Owns: the check, a continuous one: each draw begins with a probe that is never given out, and two equal probes in a row,
-or a probe of one repeated byte, mean a stuck source. Must not know what the bytes are for.
-"""
-
-import os
-
-from admit_protocol.const import const
-from admit_protocol.errors import EntropyError
-
-_PROBE = const(16)
-
-
-class Entropy:
-    """`source(length) -> bytes` is the machine's; a test brings a bad one."""
-
-    def __init__(self, source=os.urandom):
-        self._source = source
-        self._last_probe = source(_PROBE)
-
-    def random(self, length):
-        """Return `length` random bytes. EntropyError("entropy-stuck") instead of bytes that may not be random."""
-        data = self._source(_PROBE + length)
-        probe = data[:_PROBE]
-        if len(data) != _PROBE + length or probe == self._last_probe or probe == probe[:1] * _PROBE:
-            raise EntropyError("entropy-stuck")
-        self._last_probe = probe
-        return data[_PROBE:]
+from ports.entropy import Entropy as Entropy

@@ -8,7 +8,7 @@ import asyncio
 
 from admit_protocol.const import const
 from admit_protocol.errors import LocalError
-from ports.virtual.runtime import guarded
+from ports.faults import guarded
 from ports.virtual.wire import Wire
 
 _HEADER = const(4)

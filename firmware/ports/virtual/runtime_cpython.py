@@ -2,9 +2,8 @@
 
 import asyncio
 import time
-from traceback import print_exception
 
-__all__ = ("print_exception", "readable", "ticks_diff", "ticks_ms", "writable")
+__all__ = ("readable", "ticks_diff", "ticks_ms", "writable")
 
 
 def readable(stream):

@@ -10,7 +10,8 @@ import socket
 
 from admit_protocol.const import const
 from admit_protocol.errors import LocalError
-from ports.virtual.runtime import guarded, readable
+from ports.faults import guarded
+from ports.virtual.runtime import readable
 
 _MAX_DATAGRAM = const(1280)
 

@@ -17,8 +17,8 @@ from bleak.exc import BleakError
 
 from admit.transport import reason_of
 from admit_protocol.errors import Conflict, LocalError, NotFound, TimedOut, Unsupported
-from admit_protocol.gatt import MIN_MTU, GattLayer
-from admit_protocol.gatt_uuids import DOWNSTREAM, SERVICE, UPSTREAM
+from admit_protocol.gatt import GattLayer
+from admit_protocol.gatt_uuids import DOWNSTREAM, MIN_MTU, SERVICE, UPSTREAM
 
 if TYPE_CHECKING:
     from admit.transport.virtual import SharedRadio

@@ -7,8 +7,10 @@ name, a pseudo-terminal, `socket://…`, `rfc2217://…`. Must not know what a d
 import asyncio
 import contextlib
 import errno
+import grp
 import os
 import threading
+import time
 from collections.abc import Callable
 
 import serial
@@ -18,11 +20,15 @@ from admit_protocol.coap_udp import UdpLayer
 from admit_protocol.errors import AdmitError, Busy, LocalError, NotFound, TimedOut
 
 BAUD_RATE = 115_200
+SHARED_S = 0.3  # how long a port that somebody holds is tried
 POLL_S = 0.2  # how long a closed port may keep its thread
 WRITE_TIMEOUT_S = 5.0
 MAX_DATAGRAM = 1280
+# What we send at most. MicroPython on an ESP32 keeps 260 bytes that its program has not read yet (stdin_ringbuf), and
+# loses the rest of a longer frame whenever the program computes: so larger requests go in blocks.
+LONGEST_TO_DEVICE = 200
 
-NO_ACCESS = "no access to {}: add yourself to its group (on Debian: sudo usermod -aG dialout $USER) and log in again"
+NO_ACCESS = "no access to {0}: it is the group {1}'s; join it (sudo usermod -aG {1} $USER) and log in again"
 
 
 class SerialTransport:
@@ -41,6 +47,7 @@ class SerialTransport:
     async def open(self) -> None:
         """Open the port. NotFound("serial-not-found"), LocalError("serial-no-access"), Busy("serial-in-use")."""
         self.layer = UdpLayer(os.urandom)
+        self.layer.max_payload = LONGEST_TO_DEVICE
         self._datagrams = asyncio.Queue()
         self._port = await asyncio.to_thread(open_port, self._url)
         self._closing = threading.Event()
@@ -94,9 +101,24 @@ class SerialTransport:
 
 
 def open_port(url: str) -> serial.SerialBase:
-    """Open `url` for us alone, and forget what was on the line before."""
+    """Open `url` for us alone, and forget what was on the line before.
+
+    Somebody who holds it is given a moment: a program that we are just starting has all that we had for an instant.
+    """
+    give_up = time.monotonic() + SHARED_S
+    while True:
+        try:
+            return _open(url)
+        except Busy:
+            if time.monotonic() >= give_up:
+                raise
+            time.sleep(SHARED_S / 10)
+
+
+def _open(url: str) -> serial.SerialBase:
     try:
-        port = serial.serial_for_url(url, BAUD_RATE, timeout=POLL_S, write_timeout=WRITE_TIMEOUT_S, exclusive=True)
+        limit_s = None if url.startswith("rfc2217:") else WRITE_TIMEOUT_S  # pyserial's client has no such timeout
+        port = serial.serial_for_url(url, BAUD_RATE, timeout=POLL_S, write_timeout=limit_s, exclusive=True)
         with contextlib.suppress(OSError):
             port.reset_input_buffer()
         return port
@@ -108,7 +130,15 @@ def refusal(url: str, error: Exception) -> AdmitError:
     """Why a port did not open, and what to do."""
     code = getattr(error, "errno", None)
     if code in (errno.EACCES, errno.EPERM):
-        return LocalError("serial-no-access", NO_ACCESS.format(url))
+        return LocalError("serial-no-access", NO_ACCESS.format(url, _group(url)))
     if code in (errno.EAGAIN, errno.EBUSY):
         return Busy("serial-in-use", f"another program holds {url}")
     return NotFound("serial-not-found", f"{url}: {error}")
+
+
+def _group(url: str) -> str:
+    """The group that a device file belongs to; what it mostly is if there is no telling."""
+    try:
+        return grp.getgrgid(os.stat(url).st_gid).gr_name
+    except (OSError, KeyError):
+        return "dialout"

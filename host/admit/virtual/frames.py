@@ -10,7 +10,7 @@ HEADER = 4
 # radio → firmware
 OPENED, RECEIVED, CONFIRMED, CLOSED = b"O", b"R", b"C", b"X"
 # firmware → radio
-ADVERTISE, INDICATE, DISCONNECT = b"A", b"I", b"D"
+ADVERTISE, INDICATE, DISCONNECT, RESET = b"A", b"I", b"D", b"Z"
 
 
 def encode(kind: bytes, link: int, payload: bytes = b"") -> bytes:

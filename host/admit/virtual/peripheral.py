@@ -155,7 +155,16 @@ class Peripheral:
                     link.indications.put_nowait(payload)
                 elif kind == frames.DISCONNECT and link:
                     self._spawn(self._radio.disconnect(link.connection))
+                elif kind == frames.RESET:
+                    self._reset()
         self._spawn(self._radio.close())  # a board whose firmware is gone is off
+
+    def _reset(self) -> None:
+        """The chip starts anew: its links are gone, and it is silent until it has a name again."""
+        self._kiosk_name = None
+        for link in self._links.values():
+            self._spawn(self._radio.disconnect(link.connection))
+        self._spawn(self._advertise())
 
     async def _indicate(self, link: Link) -> None:
         """Indicate one value after another; each confirmation is told before the next one starts."""
@@ -174,10 +183,10 @@ class Peripheral:
     async def _advertise(self) -> None:
         """Advertise, or stop when all links are taken. Called after each change; the last call wins."""
         async with self._advertising:
-            if self._kiosk_name is None or self._radio.off.is_set():
+            if self._radio.off.is_set():
                 return
             with contextlib.suppress(core.BaseBumbleError):
-                if len(self._links) >= self._max_links:
+                if self._kiosk_name is None or len(self._links) >= self._max_links:
                     await self._radio.device.stop_advertising()
                 else:
                     await self._radio.device.start_advertising(

@@ -1,0 +1,148 @@
+"""Joins a board's ports to the device app: main.py's whole work.
+
+Owns: which ports, which routines, and what becomes of a fault. A fault in the site's routines disables them and is told
+in /health; a fault in the app resets a device that belongs to a site, and leaves any other one to the REPL.
+"""
+
+import gc
+import sys
+
+# Importing makes almost as much garbage as code. Collected often, it is gone before the next module is put beside it;
+# collected late, it leaves a quarter of the heap in holes that no buffer fits into.
+if hasattr(gc, "threshold"):  # MicroPython
+    gc.threshold(4096)
+
+import asyncio
+import json
+
+from ports.faults import print_exception
+
+_FAULT_LENGTH = 80
+_LINGER_S = 20  # time for the boot button, before a device that cannot run is reset
+
+
+def main():
+    """Run the device until it is switched off."""
+    try:
+        asyncio.run(serve(open_board()))
+    except BaseException as error:  # a board that did not even come up, or what a routine's sys.exit throws past all
+        rescue(error)
+        raise
+
+
+def open_board():
+    """The board that board.json describes; without one, the virtual board."""
+    config = {"board": "virtual", "port": "virtual", "radio": "ble", "pins": {}}
+    try:
+        with open("/board.json") as file:
+            config = json.load(file)
+    except OSError:
+        pass
+    if config["port"] == "esp32":
+        from ports.esp32.board import open_board
+    else:
+        from ports.virtual.board import open_board
+    return open_board(config)
+
+
+async def serve(board):
+    """Run the device app on `board`; if it fails, on a board that can be started again, do that."""
+    board.watch()
+    tending = asyncio.create_task(board.tend())
+    try:
+        await _device_of(board).run()
+    except Exception as error:
+        if not board.restarts:
+            raise
+        print_exception(error)
+        await recover(board)
+    finally:
+        tending.cancel()
+
+
+def _device_of(board):
+    """The device app. It is imported here: the board has switched the radio on before."""
+    from admit_device.device import Device
+    from admit_device.ondemand import learn_names
+
+    learn_names()
+    namespace, profile = routines_of(board), None
+    if board.test_identity:
+        from admit_device.strangers import load
+
+        profile = load(board.test_identity)
+    device = Device(board, namespace, profile)
+    if hasattr(gc, "threshold"):
+        gc.threshold(-1)  # from now on when the heap is full, and in every pause
+    return device
+
+
+def routines_of(board):
+    """The names that the board's routines file defines; none if it fails, which is told in `board.faults`."""
+    from admit_device.ondemand import borrowed
+
+    try:
+        if board.reset_cause == "watchdog" and board.routines_file:
+            raise RuntimeError("the watchdog ended the last run")
+        namespace = load_routines(board.routines_file)
+        with borrowed():
+            from admit_device.routine_forms import collect
+
+            collect(namespace)
+        return namespace
+    except (Exception, SystemExit) as error:  # a site's own file may raise anything
+        print_exception(error)
+        board.faults.append(("routines: %s: %s" % (type(error).__name__, error))[:_FAULT_LENGTH])
+        return {}
+
+
+def load_routines(path):
+    """The names that a routines file defines, .py or compiled to .mpy; none if there is no file."""
+    if not path:
+        return {}
+    if path.endswith(".mpy"):  # compiled before it came here: the compiler itself would take 30 KB of heap
+        folder, _, name = path.rpartition("/")
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
+        return __import__(name[:-4]).__dict__
+    namespace = {}
+    with open(path) as file:
+        exec(file.read(), namespace)
+    return namespace
+
+
+async def recover(board):
+    """The app has ended. A device of a site starts again, since the REPL would give away its key; any other one goes
+    to the REPL, where it can be mended.
+    """
+    if not belongs_to_site(board):
+        board.restart(True)
+    board.outputs.set("status", "fault")
+    await asyncio.sleep(_LINGER_S)
+    board.restart()
+
+
+def rescue(error):
+    """There is no board left to ask. A chip that belongs to a site starts again all the same; returns for others."""
+    try:
+        from ports.esp32.bare import Bare
+    except ImportError:  # a PC
+        return
+    if belongs_to_site(Bare()):
+        print_exception(error)
+        Bare().restart()  # at once: a door may be open, and nobody is left to close it
+
+
+def belongs_to_site(board):
+    """Has the device been commissioned, or might it have been?"""
+    try:
+        stored = board.keystore.read("identity")
+        if stored is None:
+            return False
+        from admit_device.identity import CREDENTIAL
+        from admit_protocol import cbor
+
+        return CREDENTIAL in cbor.decode(stored)
+    except Exception as error:
+        print_exception(error)
+        return True

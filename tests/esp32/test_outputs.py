@@ -1,0 +1,85 @@
+"""The ESP32 port's outputs: what the relay, the LED and an addressable LED do when."""
+
+import asyncio
+
+from chip_board import LISTENING, Chip
+from chip_world import World
+from esp32_kiosk import LED, RELAY, commissioned, esp32
+from rig import ALL
+from wired_kiosk import first_visit, invoke
+
+PROGRAM = "import asyncio\nfrom ports.esp32.outputs import Outputs\n" + LISTENING
+ON, OFF = 1, 0
+
+
+def levels(world, pin):
+    """What an output did, one level after another."""
+    return [level for kind, number, level in world.events if (kind, number) == ("pin", pin)]
+
+
+def test_the_relay_is_off_from_the_first_moment_and_follows_the_routine(tmp_path):
+    async def main():
+        async with asyncio.timeout(60), commissioned(tmp_path) as (kiosk, admin):
+            assert set(levels(kiosk.world, RELAY)) == {OFF}
+            async with kiosk.over_the_air() as connection:
+                session = await first_visit(connection, kiosk.visitor("alice", ALL))
+                await invoke(session, "open", seconds=1)
+                await kiosk.world.until(lambda: levels(kiosk.world, RELAY)[-1] == ON)
+            await kiosk.world.until(lambda: levels(kiosk.world, RELAY)[-1] == OFF)
+            await kiosk.board.restart()  # and never comes on by a restart
+            await kiosk.ready()
+            seen = levels(kiosk.world, RELAY)
+            assert seen.count(ON) == 1 and seen[-1] == OFF
+
+    asyncio.run(main())
+
+
+def test_the_led_tells_factory_from_ready(tmp_path):
+    async def main():
+        async with asyncio.timeout(60), esp32(tmp_path) as kiosk:
+            await kiosk.ready()
+            lit = await time_lit(kiosk)
+            assert 0.35 < lit < 0.65
+            await kiosk.commission(kiosk.visitor("admin", ALL))
+            assert await time_lit(kiosk) < 0.2
+
+    asyncio.run(main())
+
+
+async def time_lit(kiosk):
+    """How long one flash of the LED lasts, in seconds."""
+    world = kiosk.world
+    for level in (OFF, ON):
+        await world.until(lambda level=level: world.pins[LED] == level)
+    start = asyncio.get_running_loop().time()
+    await world.until(lambda: world.pins[LED] == OFF)
+    return asyncio.get_running_loop().time() - start
+
+
+def play(folder, story):
+    async def main():
+        async with asyncio.timeout(30), World() as world, Chip(folder, world, PROGRAM) as chip:
+            await chip.expect("listening")
+            await story(chip, world)
+
+    asyncio.run(main())
+
+
+def test_on_is_what_a_routine_would_say_and_pins_begin_low(tmp_path):
+    async def story(chip, world):
+        await chip.ask("\noutputs = Outputs({'relay': 26, 'buzzer': 25, 'button': 0, 'led': 2})")
+        assert sorted(world.events) == [("pin", 2, OFF), ("pin", 25, OFF), ("pin", 26, OFF)]
+        for value, level in ((True, 1), (False, 0), ("open", 1), ("closed", 0), ("on", 1), ("off", 0), (1, 1), (0, 0)):
+            await chip.ask(f"outputs.set('relay', {value!r})")
+            assert world.pins[26] == level
+        assert await chip.ask("outputs.set('screen', 'hello'), outputs.get('screen')") == "(None, 'hello')"
+
+    play(tmp_path, story)
+
+
+def test_an_addressable_led_is_told_a_colour_and_goes_dark_between(tmp_path):
+    async def story(chip, world):
+        await chip.ask("\noutputs = Outputs({'rgb': 4})\noutputs.set('status', 'fault')\nasyncio.run(outputs.blink())")
+        assert [event[2] for event in world.events if event[0] == "bits"] == [0x001800, 0] * 2
+
+    play(tmp_path, story)
