@@ -109,8 +109,7 @@ def test_every_resource_has_its_row():
 
 
 def resources_of(rig):
-    rig.device.front.expect()
-    return rig.device.front._resources
+    return rig.device.front.resources()
 
 
 def coap_name(method):

@@ -38,6 +38,7 @@ class _Loading:
         if is_small:
             gc.threshold(self._threshold)
         self._imported(set(sys.modules) - self._before)
+        self._before = None
 
 
 class kept(_Loading):
