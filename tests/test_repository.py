@@ -95,3 +95,4 @@ def test_what_stays_alive_after_boot_is_counted():
     assert ROOT / "firmware/admit_device/device.py" in sizes
     assert not [path for path in sizes if "ports" in path.relative_to(ROOT / "firmware").parts]
     assert all(size > 0 for size in sizes.values())
+    assert sum(sizes.values()) <= ALIVE_AFTER_BOOT_LIMIT
