@@ -13,3 +13,4 @@ MAX_RESULT = 256  # bytes of CBOR of a routine's result
 BLOCK_LIFETIME_MS = 120_000  # of an upload that has fallen silent
 BLOCK_PATIENCE_MS = 5_000  # with one, while its place is needed
 MAX_EXCHANGES = 32  # message ids that a datagram layer remembers
+EXCHANGE_LIFETIME_MS = 247_000  # for which it remembers each: RFC 7252 section 4.8.2

@@ -121,7 +121,7 @@ def test_the_table():
 def test_the_table_names_every_resource_that_the_device_has():
     device = new_kiosk().device
     named = {tuple(part for part in path.split("/") if part) for _, path, _ in rows()}
-    for path in device.front._resources._table:
+    for path in device.front.resources()._table:
         assert tuple("open" if part == "*" else part for part in path) in named
 
 

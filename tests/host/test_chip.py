@@ -81,6 +81,7 @@ async def mpremote(board, *words, url=None, code=0):
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "mpremote", "connect", url or str(board.cable)),
         *map(str, words),
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},  # or what it prints itself comes after what it passes on
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

@@ -5,8 +5,6 @@ from admit_protocol.coap import CONTENT, GET, OBSERVE, Message, request
 from admit_protocol.coap_udp import (
     ACK,
     CON,
-    EXCHANGE_LIFETIME_MS,
-    MAX_EXCHANGES,
     NON,
     RST,
     UdpLayer,
@@ -14,6 +12,7 @@ from admit_protocol.coap_udp import (
     encode_datagram,
 )
 from admit_protocol.errors import LocalError, Malformed
+from limits import EXCHANGE_LIFETIME_MS, MAX_EXCHANGES
 from support import raises
 
 
