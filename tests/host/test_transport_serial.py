@@ -179,6 +179,26 @@ def test_a_port_that_is_not_there_is_not_found():
     asyncio.run(main())
 
 
+def test_a_cable_that_falls_out_as_the_port_opens_is_a_dropped_link(monkeypatch):
+    # Bug: emptying the buffer of a terminal that has gone raises termios.error, which is no OSError.
+    line = Line().__enter__()
+    really_open = serial.serial_for_url
+
+    def opened_and_pulled(url, *positional, **named):
+        port = really_open(url, *positional, **named)
+        line.unplug()
+        return port
+
+    async def main():
+        async with opened(line.path) as transport:
+            with pytest.raises(TimedOut) as caught:
+                await next_of(transport)
+            assert caught.value.reason == "link-dropped"
+
+    monkeypatch.setattr(serial, "serial_for_url", opened_and_pulled)
+    asyncio.run(main())
+
+
 def test_a_port_that_another_program_holds_is_busy():
     async def main():
         with Line() as line:

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import grp
 import os
+import termios
 import threading
 import time
 from collections.abc import Callable
@@ -119,7 +120,7 @@ def _open(url: str) -> serial.SerialBase:
     try:
         limit_s = None if url.startswith("rfc2217:") else WRITE_TIMEOUT_S  # pyserial's client has no such timeout
         port = serial.serial_for_url(url, BAUD_RATE, timeout=POLL_S, write_timeout=limit_s, exclusive=True)
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, termios.error):  # a line that has gone already says so at the first byte
             port.reset_input_buffer()
         return port
     except (OSError, ValueError) as error:
