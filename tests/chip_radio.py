@@ -3,7 +3,9 @@
 Owns: services as the program registered them, advertising as it asked for, links and their numbers, on bumble's real
 ATT, GATT and L2CAP. Does what NimBLE does: advertising ends with each connection; numbers of links start at 0 and are
 used again; a write is answered only when the program's handler has returned; an indication that nobody confirms ends
-the link. Must not know admit's service.
+the link. `late` makes it NimBLE of ESP-IDF 5.5, which tells of a link LATE_S after it is there, when its MTU may long
+be agreed on; one that breaks before comes as a connection that failed ("told") or not at all ("mute", before that was
+mended). Must not know admit's service.
 """
 
 import asyncio
@@ -19,6 +21,8 @@ from admit.virtual.radio import Radio
 PUBLIC_ADDRESS = hci.Address("24:0A:C4:00:00:03", hci.Address.RANDOM_DEVICE_ADDRESS)
 INTERVAL_MS = 0.625
 TIMED_OUT = 13  # BLE_HS_ETIMEOUT
+LATE_S = 0.06  # as measured with Windows at the other end
+LATE = {None: 0, "told": 0x100, "mute": 0x200}
 
 
 class ChipRadio:
@@ -27,6 +31,7 @@ class ChipRadio:
     def __init__(self, air: str, deliver, max_links: int):
         self.advertised: list[tuple[float, bytes, bytes]] = []  # every start: interval in ms, data, scan response
         self.links: dict[int, Connection] = {}
+        self.late: str | None = None
         self._air = air
         self._deliver = deliver
         self._max_links = max_links
@@ -169,7 +174,14 @@ class ChipRadio:
         address = connection.peer_address
         connection.on(connection.EVENT_CONNECTION_ATT_MTU_UPDATE, lambda: self._tell(b"m", number, connection.att_mtu))
         connection.once(connection.EVENT_DISCONNECTION, lambda _: self._on_disconnection(number, connection))
-        self._tell(b"c", number, int(not address.is_public), bytes(address)[::-1])
+        self._tell(b"c", number, int(not address.is_public) | LATE[self.late], bytes(address)[::-1])
+        if self.late:
+            self._spawn(self._tell_later(number, connection))
+
+    async def _tell_later(self, number: int, connection: Connection) -> None:
+        await asyncio.sleep(LATE_S)
+        if self.links.get(number) is connection:
+            await self._deliver(b"t", number)
 
     def _on_disconnection(self, number: int, connection: Connection) -> None:
         if self.links.get(number) is connection:

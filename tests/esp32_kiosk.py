@@ -31,7 +31,7 @@ TESTS = Path(__file__).resolve().parent
 FIRMWARE = files() / "firmware"
 STAND_INS = TESTS / "chip"
 BUTTON, LED, BUZZER, RELAY = 0, 2, 25, 26
-UNREAD = 260  # bytes that MicroPython keeps for its program (ports/esp32/mphalport.c, stdin_ringbuf); more are lost
+UNREAD = 259  # bytes that MicroPython keeps for its program (mphalport.c, stdin_ringbuf, less one); more are lost
 CONFIG = {
     "board": "esp32_generic",
     "port": "esp32",
@@ -131,6 +131,7 @@ class Esp32(WiredKiosk):
         """Wait until the device serves its cable; its radio is on air then, too."""
         async with Connection(self.cable()) as line:
             await line.request(coap.request(coap.GET, "/id"))
+        await self.world.settled()
 
     def over_the_air(self, radio: SharedRadio | None = None) -> Connection:
         """The way to it by Bluetooth; nobody else is on this air."""

@@ -2,7 +2,7 @@
 0 or the chip's own USB.
 
 Owns: the line while the app runs. Ctrl-C is a byte like any other, and what is printed goes out in frames of its own.
-An ESP32 keeps 260 bytes that nobody has read yet and drops what follows; CoAP sends that again.
+An ESP32 keeps 259 bytes that nobody has read yet and drops what follows; CoAP sends that again.
 """
 
 import asyncio

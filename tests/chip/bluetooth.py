@@ -8,6 +8,9 @@ Written from docs/library/bluetooth.rst, extmod/modbluetooth.c, extmod/nimble/mo
 - a value that a central writes is cut to the attribute's buffer, 20 bytes unless it was enlarged;
 - an indication is cut to MTU - 3; one more before its confirmation is lost (the project's DESIGN section 6);
 - links are numbered from 0, and a number is used again at once;
+- where the world says so, a link is told of late, as ESP-IDF 5.5 does: after its MTU, and not as itself if it breaks
+  before (ble_gap.c: ble_gap_rx_conn_complete, ble_gap_conn_broken);
+- the host takes four links, the controller of an ESP32 three (esp32/Kconfig.in, BTDM_CTRL_BLE_MAX_CONN);
 - `rxbuf` does not exist: the ESP32 has had no ring buffer since it runs handlers synchronously (mpconfigport.h).
 
 The bytes themselves cross a real BLE stack: tests/chip_world.py holds it, at the other end of `board_wire`. Only what a
@@ -15,6 +18,7 @@ peripheral needs is here; anything else is an AttributeError.
 """
 
 import json
+import os
 import sys
 
 import board_wire
@@ -41,6 +45,9 @@ _HS_ENOMEM, _HS_ENOTCONN = const(6), const(7)
 _INVALID_COMMAND_PARAMETERS = const(18)
 
 _MAX_LINKS = const(4)  # CONFIG_BT_NIMBLE_MAX_CONNECTIONS, boards/sdkconfig.ble
+_CONTROLLER_LINKS = 3 if (os.getenv("ADMIT_CHIP_NAME") or "esp32") == "esp32" else 9
+_HCI_CONNECTION_LIMIT = const(0x209)  # BLE_HS_HCI_ERR(9); which one that controller gives is not documented
+_LATE, _MUTE = const(0x100), const(0x200)  # beside a connection's address type: see chip_radio.py
 _MAX_SERVICES = const(8)  # MP_BLUETOOTH_NIMBLE_MAX_SERVICES
 _MAX_ADVERTISEMENT = const(31)
 _MAX_GAP_NAME = const(31)
@@ -55,6 +62,8 @@ class _Link:
     def __init__(self, address_type, address):
         self.address_type = address_type
         self.address = address
+        self.told = True
+        self.mute = False
         self.mtu = _LEAST_MTU
         self.indicating = None  # handle of the indication that is not confirmed yet
         self.ending = False
@@ -71,6 +80,7 @@ class _Ble:
         for kind, listener in (
             (b"e", self._on_radio),
             (b"c", self._on_connected),
+            (b"t", self._on_told),
             (b"x", self._on_disconnected),
             (b"m", self._on_mtu),
             (b"w", self._on_written),
@@ -170,6 +180,8 @@ class _Ble:
             raise OSError(_EINVAL)
         if connectable and len(self._links) >= _MAX_LINKS:
             raise OSError(_ENOMEM)  # ble_gap_adv_start: no connection could be allocated
+        if connectable and len(self._links) >= _CONTROLLER_LINKS:
+            raise OSError(-_HCI_CONNECTION_LIMIT)
         self._advertising = True
         tell(b"A", units, 1 if connectable else 0, bytes((len(self._adv_data),)) + self._adv_data + self._resp_data)
 
@@ -214,8 +226,8 @@ class _Ble:
         return handles
 
     def gatts_read(self, value_handle):
-        """The value that the program or a central wrote last."""
-        return self._value(value_handle).read()
+        """The value that the program or a central wrote last; b"" where there is none: its error is not looked at."""
+        return self._values[value_handle].read() if value_handle in self._values else b""
 
     def gatts_write(self, value_handle, data, send_update=False):
         """Write a value; `send_update`: to subscribers too, which is not here, since nobody can tell who they are."""
@@ -288,8 +300,17 @@ class _Ble:
     def _on_connected(self, conn_handle, address_type, address):
         if self._active:
             self._advertising = False  # until it is started again
-            self._links[conn_handle] = _Link(address_type, address)
-            self._event(_IRQ_CENTRAL_CONNECT, conn_handle, address_type, address)
+            link = self._links[conn_handle] = _Link(address_type & 1, address)
+            link.told = not address_type & (_LATE | _MUTE)
+            link.mute = bool(address_type & _MUTE)
+            if link.told:
+                self._event(_IRQ_CENTRAL_CONNECT, conn_handle, link.address_type, address)
+
+    def _on_told(self, conn_handle, _, __):
+        link = self._links.get(conn_handle)
+        if link and not link.told:
+            link.told = True
+            self._event(_IRQ_CENTRAL_CONNECT, conn_handle, link.address_type, link.address)
 
     def _on_disconnected(self, conn_handle, _, __):
         link = self._links.get(conn_handle)
@@ -298,7 +319,10 @@ class _Ble:
         if link.indicating is not None:  # ble_gattc_connection_broken comes before the event of the disconnection
             self._event(_IRQ_GATTS_INDICATE_DONE, conn_handle, link.indicating, _HS_ENOTCONN)
         del self._links[conn_handle]
-        self._event(_IRQ_CENTRAL_DISCONNECT, conn_handle, link.address_type, link.address)
+        if link.told:
+            self._event(_IRQ_CENTRAL_DISCONNECT, conn_handle, link.address_type, link.address)
+        elif not link.mute:  # as a connection that failed
+            self._event(_IRQ_CENTRAL_DISCONNECT, conn_handle, 0xFF, bytes(6))
 
     def _on_mtu(self, conn_handle, mtu, _):
         if conn_handle in self._links:

@@ -93,24 +93,24 @@ class Table:
                 raise ValueError("invalid characteristic tuple")
             flags = characteristic[1]
             self._next += 1  # its declaration
-            handle = self._attribute(characteristic[0], flags)
+            handle = self._attribute(characteristic[0], flags, "characteristic")
             handles.append(handle)
-            told.append([_told(characteristic[0]), flags, handle])
+            told.append([_told(characteristic[0], "characteristic"), flags, handle])
             if flags & (FLAG_NOTIFY | FLAG_INDICATE):
                 self._next += 1  # NimBLE's own descriptor, of which MicroPython says nothing
             for descriptor in characteristic[2] if len(characteristic) == 3 else ():
-                handles.append(self._attribute(*descriptor))
-        self.told.append([_told(uuid), told])
+                handles.append(self._attribute(*descriptor, "descriptor"))
+        self.told.append([_told(uuid, "service"), told])
         return tuple(handles)
 
-    def _attribute(self, uuid, flags):
-        _told(uuid)
+    def _attribute(self, uuid, flags, kind):
+        _told(uuid, kind)
         handle, self._next = self._next, self._next + 1
         self._values[handle] = Value(flags)
         return handle
 
 
-def _told(uuid):
+def _told(uuid, kind):
     if not isinstance(uuid, UUID):
-        raise ValueError("invalid UUID")
+        raise ValueError("invalid %s UUID" % kind)
     return bytes(uuid).hex()

@@ -28,14 +28,13 @@ _MOST_NAMESPACES = const(254)
 
 _ERRORS = {
     0x1102: "ESP_ERR_NVS_NOT_FOUND",
-    0x1103: "ESP_ERR_NVS_TYPE_MISMATCH",
     0x1105: "ESP_ERR_NVS_NOT_ENOUGH_SPACE",
     0x1106: "ESP_ERR_NVS_INVALID_NAME",
     0x1109: "ESP_ERR_NVS_KEY_TOO_LONG",
     0x110B: "ESP_ERR_NVS_INVALID_STATE",
     0x110C: "ESP_ERR_NVS_INVALID_LENGTH",
 }
-_NOT_FOUND, _TYPE_MISMATCH, _NO_SPACE = const(0x1102), const(0x1103), const(0x1105)
+_NOT_FOUND, _NO_SPACE = const(0x1102), const(0x1105)
 _INVALID_NAME, _KEY_TOO_LONG, _INVALID_LENGTH = const(0x1106), const(0x1109), const(0x110C)
 _INVALID_STATE = const(0x110B)
 
@@ -139,10 +138,8 @@ class NVS:
 
     def _get(self, key, kind):
         item = _flash.get(self._name(key))
-        if item is None:
+        if item is None or item[0] != kind:  # nvs_storage.cpp, findItem: of another type is as good as none
             _fail(_NOT_FOUND)
-        if item[0] != kind:
-            _fail(_TYPE_MISMATCH)
         return item[1]
 
     def _name(self, key):
@@ -196,7 +193,7 @@ class Partition:
             return 4096
         if command == 6 and self._label == "nvs":
             if not 0 <= argument < blocks:
-                raise OSError(-260)  # ESP_ERR_INVALID_SIZE
+                raise OSError(-260 if argument == blocks else -258)  # ESP_ERR_INVALID_SIZE, ESP_ERR_INVALID_ARG
             _flash.erase(argument)
             return 0
         raise NotImplementedError

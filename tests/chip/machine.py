@@ -3,8 +3,9 @@
 Written from docs/library/machine*.rst and ports/esp32/{modmachine,machine_pin,machine_pwm,machine_wdt,machine_rtc}.c.
 Levels go to the world and come from it by `board_wire`. At least as strict as the chip: pins that the flash needs do
 not exist, pins without an output driver refuse to be one, a watchdog that starves resets and cannot be stopped, a PWM
-that is only made beeps at once. Anything not here is an AttributeError. ADMIT_CHIP_WATCHDOG_MS is the longest that a
-watchdog waits, so that a test need not.
+that is only made beeps at once. MicroPython's own table (machine_pin.h) has pins that a module's flash needs, or the
+USB of its console: here there are none, on any board. Anything not here is an AttributeError. ADMIT_CHIP_WATCHDOG_MS is
+the longest that a watchdog waits, so that a test need not.
 """
 
 import _thread
@@ -25,12 +26,13 @@ _MOST_FREQUENCY = const(40000000)
 _RTC_MEMORY = const(2048)
 _WATCH_MS = const(10)
 
-# (pins, the first one without an output driver, PWM channels, MHz)
+# (pins, the first one without an output driver, PWM channels, MHz). Without the USB console's: S3 19, 20, C3 18, 19,
+# C6 12, 13; and without the flash's: ESP32 6 to 8 and 11, S3 26 to 32, C3 11 to 17.
 _CHIPS = {
     "esp32": ((0, 1, 2, 3, 4, 5, 9, 10, 25, 26, 27) + tuple(range(12, 24)) + tuple(range(32, 40)), 34, 16, 240),
-    "esp32s3": (tuple(range(0, 22)) + tuple(range(33, 49)), _MOST_PINS, 8, 240),
-    "esp32c3": (tuple(range(0, 11)) + tuple(range(18, 22)), _MOST_PINS, 6, 160),
-    "esp32c6": (tuple(range(0, 24)), _MOST_PINS, 6, 160),
+    "esp32s3": (tuple(range(0, 19)) + (21,) + tuple(range(33, 49)), _MOST_PINS, 8, 240),
+    "esp32c3": (tuple(range(0, 11)) + (20, 21), _MOST_PINS, 6, 160),
+    "esp32c6": (tuple(range(0, 12)) + tuple(range(14, 24)), _MOST_PINS, 6, 160),
 }
 _PINS, _FIRST_INPUT_ONLY, _CHANNELS, _MOST_MHZ = _CHIPS[os.getenv("ADMIT_CHIP_NAME") or "esp32"]
 
@@ -288,7 +290,8 @@ def freq(*value):
     if not value:
         return _frequency
     if value[0] // 1_000_000 not in (20, 40, 80, 160, _MOST_MHZ):
-        raise ValueError("frequency must be 20MHz, 40MHz, 80Mhz, 160MHz or 240MHz")
+        most = ", 160MHz or 240MHz" if _MOST_MHZ == 240 else " or 160MHz"
+        raise ValueError("frequency must be 20MHz, 40MHz, 80Mhz" + most)
     _frequency = value[0]
 
 

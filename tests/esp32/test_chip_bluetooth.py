@@ -46,8 +46,8 @@ ENODEV, EINVAL, EBUSY, ENOMEM, E2BIG, EALREADY, ENOTCONN = (f"OSError {each}" fo
 
 
 @contextlib.asynccontextmanager
-async def chip_on(air, folder):
-    async with World(air.name) as world, Chip(folder, world, PROGRAM) as chip:
+async def chip_on(air, folder, **settings):
+    async with World(air.name) as world, Chip(folder, world, PROGRAM, settings=settings) as chip:
         await chip.expect("listening")
         yield chip
 
@@ -85,7 +85,6 @@ def test_nothing_works_before_the_radio_is_on_and_rxbuf_never_does(tmp_path):
                 "ble.config('mtu')",
                 "ble.config(mtu=100)",
                 "ble.gatts_register_services(SERVICES)",
-                "ble.gatts_read(1)",
                 "ble.gatts_write(1, b'')",
                 "ble.gatts_set_buffer(1, 20)",
                 "ble.gatts_indicate(0, 1, b'')",
@@ -93,7 +92,7 @@ def test_nothing_works_before_the_radio_is_on_and_rxbuf_never_does(tmp_path):
                 "ble.gap_disconnect(0)",
             ):
                 assert await chip.ask(call) == ENODEV, call
-            assert await chip.ask("ble.gap_advertise(None)") == "None"
+            assert await chip.ask("ble.gap_advertise(None), ble.gatts_read(1)") == "(None, b'')"
             assert await chip.ask("ble.active()") == "False" and await chip.ask("ble.active(True)") == "True"
             for call in ("ble.config('rxbuf')", "ble.config(rxbuf=1024)", "ble.config('colour')"):
                 assert await chip.ask(call) == "ValueError unknown config param"
@@ -115,7 +114,8 @@ def test_configuration_has_limits_and_a_second_active_starts_from_nothing(tmp_pa
             assert await chip.ask("ble.gatts_write(down, b'abc'), ble.gatts_read(down)") == "(3, b'abc')"
             assert await chip.ask("ble.gatts_write(down + 1, b'')") == EINVAL
             assert await chip.ask("ble.active(True), ble.config('mtu')") == "(True, 256)"
-            assert await chip.ask("ble.gatts_read(down)") == EINVAL
+            assert await chip.ask("ble.gatts_write(down, b'')") == EINVAL
+            assert await chip.ask("ble.gatts_read(down)") == "b''"
 
     run(story)
 
@@ -125,8 +125,12 @@ def test_services_are_registered_only_in_silence_and_only_from_uuids(tmp_path):
         async with chip_on(air, tmp_path) as chip:
             await chip.ask("ble.active(True)")
             assert await chip.ask("ble.gatts_register_services(SERVICES * 9)") == E2BIG
-            wrong = "((bluetooth.UUID(1), (('2a00', 2),)),)"
-            assert await chip.ask(f"ble.gatts_register_services({wrong})") == "ValueError invalid UUID"
+            for wrong, kind in (
+                ("((bluetooth.UUID(1), (('2a00', 2),)),)", "characteristic"),
+                ("((bluetooth.UUID(1), ((bluetooth.UUID(2), 2, (('2901', 2),)),)),)", "descriptor"),
+                ("((1, ((bluetooth.UUID(2), 2),)),)", "service"),
+            ):
+                assert await chip.ask(f"ble.gatts_register_services({wrong})") == f"ValueError invalid {kind} UUID"
             assert await chip.ask("ble.gatts_register_services(SERVICES)") == "((18, 20),)"
             await chip.ask("advertise()")
             assert await chip.ask("ble.gatts_register_services(SERVICES)") == EBUSY
@@ -168,6 +172,27 @@ def test_events_come_in_order_and_what_they_carry_is_gone_afterwards(tmp_path):
     run(story)
 
 
+@pytest.mark.parametrize(("late", "end"), [("told", [(2, 0, 255, bytes(6))]), ("mute", [])])
+def test_a_link_may_be_told_of_after_its_mtu_and_not_at_all_if_it_breaks_before(tmp_path, late, end):
+    async def story(air):
+        async with chip_on(air, tmp_path) as chip, Central(air) as central:
+            chip.world.radio.late = late
+            await chip.ask("serve()")
+            connection, down, _ = await link(central, mtu=100)
+            await down.write_value(b"value", with_response=True)
+            events = await heard(chip, 3)
+            assert events[0] == (21, 0, 100) and sorted(each[0] for each in events) == [1, 3, 21]
+            await connection.disconnect()
+            assert (await heard(chip, 4))[3][:2] == (2, 0)
+            await chip.ask("advertise(), heard.clear()")
+            connection = await central.connect("chip")
+            await connection.disconnect()
+            await chip.ask("time.sleep_ms(100)")
+            assert await heard(chip, len(end)) == end
+
+    run(story)
+
+
 def test_advertising_ends_with_a_connection_and_numbers_are_used_again(tmp_path):
     async def story(air):
         async with chip_on(air, tmp_path) as chip, Central(air) as one, Central(air) as two:
@@ -191,17 +216,18 @@ def test_advertising_ends_with_a_connection_and_numbers_are_used_again(tmp_path)
     run(story)
 
 
-def test_the_fourth_link_is_the_last(tmp_path):
+@pytest.mark.parametrize(("name", "links", "refusal"), [("esp32", 3, "OSError -521"), ("esp32s3", 4, ENOMEM)])
+def test_a_chip_takes_as_many_links_as_its_host_and_its_controller(tmp_path, name, links, refusal):
     async def story(air):
-        async with chip_on(air, tmp_path) as chip, contextlib.AsyncExitStack() as stack:
+        async with chip_on(air, tmp_path, CHIP_NAME=name) as chip, contextlib.AsyncExitStack() as stack:
             await chip.ask("serve()")
-            for number in range(4):
+            for number in range(1, links + 1):
                 central = await stack.enter_async_context(Central(air))
                 connection = await central.connect("chip")
-                await heard(chip, number + 1)
-                assert await chip.ask("advertise()") == ("None" if number < 3 else ENOMEM)
+                await heard(chip, number)
+                assert await chip.ask("advertise()") == ("None" if number < links else refusal)
             await connection.disconnect()
-            await heard(chip, 5)
+            await heard(chip, links + 1)
             assert await chip.ask("advertise()") == "None"
 
     run(story)

@@ -1,4 +1,4 @@
-"""The ESP32 port's cable: 260 bytes of patience, Ctrl-C, what is printed, and the REPL for one boot."""
+"""The ESP32 port's cable: 259 bytes of patience, Ctrl-C, what is printed, and the REPL for one boot."""
 
 import asyncio
 import contextlib

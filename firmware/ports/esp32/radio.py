@@ -3,6 +3,9 @@
 Owns: service, MTU, advertising, one indication at a time. MicroPython calls `_irq` on NimBLE's own thread: it only puts
 what happened into a ring that was made beforehand, and `_run` does the rest on the asyncio loop. What finds no place
 costs its peer the link, so nothing is lost in silence. Must not know CoAP: a value is bytes. No pairing, no bonding.
+
+ESP-IDF 5.5 tells of a link only after it has asked the central for its version and features, and ATT works meanwhile:
+an MTU or a value may come before the link's own beginning, and a link that breaks before has none.
 """
 
 import asyncio
@@ -36,6 +39,7 @@ _SETTLE_MS = const(2500)  # and so long after that until it is told of as it is
 
 _INTERVAL_US = const(40_000)
 _AGAIN_MS = const(50)
+_ANEW_MS = const(5000)  # so often in any case: not every link whose beginning ended the advertising is told of
 _TRIES = const(20)
 
 _FLAGS = const(b"\x02\x01\x06")  # general discoverable, no BR/EDR
@@ -48,17 +52,20 @@ class _Link:
 
     def __init__(self):
         self.mtu = _FIRST_MTU
+        self.begun = False  # its own event came, not only one of what came over it
         self.announced = False
         self.indicating = False  # an indication is on its way, not confirmed yet
 
 
 class Radio:
-    """A link server of kind "ble". Making it switches the radio on: best before anything that needs much memory."""
+    """A link server of kind "ble" for `max_links` at once; NimBLE in MicroPython is built for four. Making it switches
+    the radio on: best before anything that needs much memory.
+    """
 
     kind = "ble"
-    max_links = 4  # NimBLE in MicroPython is built for so many
 
-    def __init__(self):
+    def __init__(self, max_links=4):
+        self.max_links = max_links
         self._events = [0] * _RING  # kind << 16 | link
         self._values = [None] * _RING
         self._first = self._next = 0
@@ -68,6 +75,7 @@ class Radio:
         self._flag = asyncio.ThreadSafeFlag()
         self._links = {}
         self._name = self._listener = self._task = None
+        self._waits = False  # to advertise again
         self._ble = bluetooth.BLE()
         self._ble.active(True)
         self._ble.irq(self._irq)
@@ -82,6 +90,7 @@ class Radio:
         """Advertise as `name` and tell `listener` of every link from now on."""
         self._listener = listener
         self._task = asyncio.create_task(self._run())
+        asyncio.create_task(self._stay_on_air())
         self.advertise(name)
 
     def advertise(self, name):
@@ -171,9 +180,9 @@ class Radio:
             self._connected(link)
         elif event == _DISCONNECT:
             self._closed(link)
-        elif link not in self._links:
-            self._disconnect(link)  # its beginning was lost
-        else:
+        elif link in self._links or event != _INDICATE_DONE:
+            if link not in self._links:
+                self._begin(link)
             guarded(self, link, self._tell, event, link, value)
 
     def _tell(self, event, link, value):
@@ -193,7 +202,12 @@ class Radio:
                 self._listener.confirmed(link)
 
     def _connected(self, link):
-        self._closed(link, advertise=False)  # whoever had that handle before
+        if link not in self._links or self._links[link].begun:
+            self._closed(link, advertise=False)  # whoever had that handle before
+            self._begin(link)
+        self._links[link].begun = True
+
+    def _begin(self, link):
         known = self._links[link] = _Link()
         asyncio.create_task(self._settle(link, known))
         self._advertise()
@@ -261,11 +275,19 @@ class Radio:
         try:
             self._ble.gap_advertise(_INTERVAL_US, _advertisement(self._name), resp_data=_scan_response(self._name))
         except OSError:
-            asyncio.create_task(self._advertise_later())
+            if not self._waits:
+                self._waits = True
+                asyncio.create_task(self._advertise_later())
 
     async def _advertise_later(self):
         await asyncio.sleep_ms(_AGAIN_MS)
+        self._waits = False
         self._advertise()
+
+    async def _stay_on_air(self):
+        while True:
+            await asyncio.sleep_ms(_ANEW_MS)
+            self._guarded(self._advertise)
 
 
 def _advertisement(name):
