@@ -20,8 +20,6 @@ from ports.stdio import Serial
 _FASTEST = (240_000_000, 160_000_000)
 _WATCHDOG_MS = const(30_000)  # the longest that the loop computes without a pause is some seconds
 
-_LINKS = {"esp32": 3}  # BLE links that a chip's controller takes if it is fewer than NimBLE's four
-
 _CAUSES = {
     machine.PWRON_RESET: "power",
     machine.HARD_RESET: "hard",
@@ -109,7 +107,7 @@ class Board:
         try:
             from ports.esp32.radio import Radio
 
-            return Radio(_LINKS.get(config.get("chip"), 4))
+            return Radio()
         except (ImportError, OSError) as error:  # the cable still serves, but no key is made
             self.faults.append("radio: %s" % error)
             return None

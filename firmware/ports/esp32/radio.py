@@ -41,6 +41,8 @@ _INTERVAL_US = const(40_000)
 _AGAIN_MS = const(50)
 _ANEW_MS = const(5000)  # so often in any case: not every link whose beginning ended the advertising is told of
 _TRIES = const(20)
+_MAX_LINKS = const(4)
+_FEWEST_LINKS = const(3)
 
 _FLAGS = const(b"\x02\x01\x06")  # general discoverable, no BR/EDR
 _SHORT_NAME = const(8)  # bytes beside flags and service in 31
@@ -58,14 +60,16 @@ class _Link:
 
 
 class Radio:
-    """A link server of kind "ble" for `max_links` at once; NimBLE in MicroPython is built for four. Making it switches
-    the radio on: best before anything that needs much memory.
+    """A link server of kind "ble". Making it switches the radio on: best before anything that needs much memory.
+
+    NimBLE in MicroPython is built for four links, and so many were seen on an ESP32; ESP-IDF's default for that chip's
+    controller is three. So it counts on three, and on a fourth once the chip advertises beside three.
     """
 
     kind = "ble"
 
-    def __init__(self, max_links=4):
-        self.max_links = max_links
+    def __init__(self):
+        self.max_links = _FEWEST_LINKS
         self._events = [0] * _RING  # kind << 16 | link
         self._values = [None] * _RING
         self._first = self._next = 0
@@ -112,6 +116,7 @@ class Radio:
     def close(self, link):
         """Drop a link. `listener.closed` follows; a link that is gone already is no error."""
         if not self._disconnect(link) and link in self._links:
+            self._forget_queued(link)
             self._closed(link)
 
     def _register(self):
@@ -185,6 +190,14 @@ class Radio:
                 self._begin(link)
             guarded(self, link, self._tell, event, link, value)
 
+    def _forget_queued(self, link):
+        """What a link said before it ended, its end having been lost, must not begin it anew."""
+        place = self._first
+        while place != self._next:
+            if self._events[place] & 0xFFFF == link:
+                self._events[place] = _INDICATE_DONE << 16 | link  # which begins nothing, and means nothing without it
+            place = (place + 1) % _RING
+
     def _tell(self, event, link, value):
         known = self._links[link]
         if event == _MTU_EXCHANGED:
@@ -250,8 +263,8 @@ class Radio:
         """Ask NimBLE to end a connection; False if there is none."""
         try:
             return self._ble.gap_disconnect(link)
-        except OSError:
-            return False
+        except OSError:  # it is ending already; or it cannot be asked now, and what comes over it will be reason to again
+            return True
 
     def _indicate(self, link, known, data):
         try:
@@ -270,12 +283,13 @@ class Radio:
 
     def _advertise(self):
         """Advertise if there is room for one more. NimBLE stops by itself at each connection."""
-        if self._name is None or len(self._links) >= self.max_links:
+        if self._name is None or len(self._links) >= _MAX_LINKS:
             return
         try:
             self._ble.gap_advertise(_INTERVAL_US, _advertisement(self._name), resp_data=_scan_response(self._name))
+            self.max_links = max(self.max_links, len(self._links) + 1)
         except OSError:
-            if not self._waits:
+            if len(self._links) < self.max_links and not self._waits:
                 self._waits = True
                 asyncio.create_task(self._advertise_later())
 
