@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+# One more than there are cores: many tests wait, for a radio, a cable or a chip's time.
+WORKERS = $(shell expr $$(nproc) + 1)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check fix bench clean
@@ -15,7 +17,7 @@ demo: $(READY) ## a site, a virtual kiosk and its visitors, told on one screen
 
 test: $(READY) ## run all tests, on CPython and on MicroPython (ARGS=… goes to pytest)
 	@tools/micropython-wasm >/dev/null
-	@$(BIN)/pytest --numprocesses auto --dist loadfile $(ARGS)
+	@$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 check: $(READY) ## lint, formatting and types; changes nothing
 	@$(BIN)/ruff check

@@ -7,9 +7,17 @@ in /health; a fault in the app resets a device that belongs to a site, and leave
 import gc
 import sys
 
+# MicroPython looks for most of its own modules on the flash first, in all of sys.path, each time that one is imported.
+if sys.implementation.name == "micropython":
+    for _name in ("binascii", "collections", "hashlib", "os", "time"):
+        sys.modules[_name] = __import__(_name)
+
+from admit_device.ondemand import is_small
+
 # Importing makes almost as much garbage as code. Collected often, it is gone before the next module is put beside it;
-# collected late, it leaves a quarter of the heap in holes that no buffer fits into.
-if hasattr(gc, "threshold"):  # MicroPython
+# collected late, it leaves a quarter of the heap in holes that no buffer fits into. A large heap has room for holes,
+# and takes long to collect.
+if is_small:
     gc.threshold(4096)
 
 import asyncio
@@ -72,7 +80,7 @@ def _device_of(board):
 
         profile = load(board.test_identity)
     device = Device(board, namespace, profile)
-    if hasattr(gc, "threshold"):
+    if is_small:
         gc.threshold(-1)  # from now on when the heap is full, and in every pause
     return device
 

@@ -220,6 +220,8 @@ class CliKiosk(Typist):
         now = int(time.time())
         if user not in [each.name for each in site.registry.users()]:
             admin.add_user(site, user, None, now)
+        if life.get("expires", now + 1) <= now:
+            now = life["expires"] - 1  # one that was issued while it had not ended
         return admin.give(site, site.authority(passphrase), user, Access(["kiosk-1"], rules, **life), now)
 
     def join(self, board, device_id="kiosk-1", site=None):

@@ -40,8 +40,8 @@ def authority(site: Site):
 async def join(site: Site, board: VirtualBoard, device_id: str = "kiosk-1") -> None:
     """Commission the board over its cable."""
 
-    def issue(public):
-        return admin.commission(site, authority(site), device_id, public, int(time.time()))
+    def issue(keys):
+        return admin.commission(site, authority(site), device_id, keys.public, keys.seal_public, int(time.time()))
 
     wallet = site.wallet("admin")
     async with Connection(open_transport(str(board.cable))) as connection:

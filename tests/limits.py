@@ -7,6 +7,7 @@ MAX_PEERS = 4  # whose products with the next ephemeral key are computed ahead
 MAX_OBSERVED = 2  # observations of one session
 MAX_BODY = 4096  # bytes of a request or response put together from blocks
 SEGMENT_RECORDS = 256  # of the journal
+TAIL = 20  # records of a list that are in small files of their own
 REMEMBERED = 64  # invocations, at least
 MAX_RESULT = 256  # bytes of CBOR of a routine's result
 

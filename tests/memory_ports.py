@@ -12,14 +12,15 @@ class PowerCut(BaseException):
 
 class Memory:
     """A storage or key store. `cut_after`: how many more changes happen before the power goes; `full` refuses all;
-    `damaged`: names whose checksum fails until they are written anew.
+    `damaged`: names whose checksum fails until they are written anew; with `tears` a value that was being put in its
+    place when the power went is one of them.
     """
 
     def __init__(self):
         self.files = {}
         self.changes = 0
         self.cut_after = None
-        self.full = False
+        self.full = self.tears = False
         self.damaged = []
 
     def read(self, name):
@@ -32,6 +33,12 @@ class Memory:
         self._change()
         self.files[name] = bytes(data)
         self._mend(name)
+
+    def put(self, name, data):
+        if self.tears and self.cut_after == 0 and name not in self.damaged:
+            self.files[name] = b""
+            self.damaged.append(name)
+        self.write(name, data)
 
     def remove(self, name):
         if name in self.files:
@@ -82,9 +89,6 @@ class HandClock:
 
     def now(self):
         return self.seconds
-
-    def set(self, now):
-        self.seconds = now
 
     def pass_s(self, seconds):
         self.ms += int(seconds * 1000)

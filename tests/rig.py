@@ -6,13 +6,27 @@ The phone speaks real bytes: GATT values, EDHOC, OSCORE. Only the radio between 
 import asyncio
 
 from admit_device.device import Device
-from admit_protocol import anchor, cbor, coap, cose, credential, edhoc, edhoc_client, grant, issuing, oscore_client
+from admit_protocol import (
+    anchor,
+    block_client,
+    cbor,
+    coap,
+    cose,
+    cose_encrypt,
+    credential,
+    edhoc,
+    edhoc_client,
+    grant,
+    issuing,
+    oscore_client,
+)
 from admit_protocol.coap_udp import UdpLayer
 from admit_protocol.edhoc_initiator import Initiator
 from admit_protocol.gatt import GattLayer
 from admit_protocol.suite import Suite
 from memory_ports import WEDNESDAY, Dice, HandClock, Links, Memory, Outputs
 
+LONG = 200  # bytes of a body: more goes in blocks
 ALL = [("*", 127, {})]
 
 
@@ -25,12 +39,12 @@ class Site:
         self.ecdh = self.suite.generate()
         self.anchor = anchor.Anchor(self.key.public, self.ecdh.public, name)
 
-    def vouch(self, device_id, public):
-        return issuing.credential(
-            self.key, self.anchor.site_id, device_id, public, credential.kid(public), WEDNESDAY - 1000
-        )
+    def vouch(self, device_id, public, seal_public=None):
+        """A device's credential; without a `seal_public` for one to which nothing is ever sealed."""
+        site_id, kid = self.anchor.site_id, credential.kid(public)
+        return issuing.credential(self.key, site_id, device_id, public, kid, WEDNESDAY - 1000, seal_public or public)
 
-    def grant(self, public, rules, subject="alice", audience=("kiosk-1",), number=1, **life):
+    def grant(self, public, rules, subject="alice", audience=("kiosk-1",), number=1, issued_at=WEDNESDAY - 500, **life):
         return issuing.grant(
             self.key,
             self.anchor.site_id,
@@ -39,9 +53,24 @@ class Site:
             list(audience),
             rules,
             public,
-            WEDNESDAY - 500,
+            issued_at,
             **life,
         )
+
+    def bundle(self, epoch, revoked=(), issued_at=WEDNESDAY, device_id="kiosk-1", to=None, **more):
+        """A policy bundle, sealed as `sealed` does."""
+        site_id = self.anchor.site_id
+        return sealed(issuing.bundle(self.key, site_id, device_id, epoch, revoked, issued_at, **more), to)
+
+
+_seal_publics = []
+
+
+def sealed(data, to=None):
+    """`data` sealed to the device with that key (64 bytes); by default to any new rig, since all make the same."""
+    if to is None and not _seal_publics:
+        _seal_publics.append(Rig(None, Site()).seal_public)
+    return cose_encrypt.seal(Suite(Dice(data).random), to or _seal_publics[0], data)
 
 
 class Rig:
@@ -80,8 +109,9 @@ class Rig:
         self.site = site
         cable = Phone(self, server=self.cable)
         response = cable.plain(coap.POST, "/identity", cbor.encode({1: bytes(32)}))
-        self.public = cose.decode_key(cbor.decode(response.payload)[1])[0]
-        self.credential = site.vouch(device_id, self.public)
+        answer = cbor.decode(response.payload)
+        self.public, self.seal_public = [cose.decode_key(answer[number])[0] for number in (1, 3)]
+        self.credential = site.vouch(device_id, self.public, self.seal_public)
         body = cbor.encode({1: self.credential, 2: site.anchor.encode(), 3: WEDNESDAY})
         response = cable.plain(coap.PUT, "/identity", body)
         assert response.code == coap.CHANGED, response
@@ -158,6 +188,10 @@ class Phone:
     def login(self, by_value=True):
         """EDHOC with its three messages apart; the response to message_3."""
         self.start(by_value)
+        return self.send_message_3()
+
+    def send_message_3(self):
+        """The response to message_3, alone."""
         body = edhoc_client.encode_prefixed(self.context.sender_id, self.message_3)
         self.message_3 = None
         return self.plain(coap.POST, "/.well-known/edhoc", body)
@@ -165,7 +199,25 @@ class Phone:
     def request(self, method, path, payload=b"", query=""):
         """One protected request; the inner response, or the outer one if the device did not protect it."""
         options = [(coap.URI_QUERY, query)] if query else ()
-        outer, reference = self.context.protect_request(coap.request(method, path, payload, None, options))
+        request = coap.request(method, path, payload, None, options)
+        return self.carry(request) if len(payload) > LONG else self.put(request)
+
+    def carry(self, request, block_size=256):
+        """The whole response to a request, both in as many inner blocks as they need."""
+        if getattr(self, "message_3", None):
+            told = self.send_message_3()
+            if told.code != coap.CHANGED:
+                return told
+        transfer = block_client.Transfer(request, block_size)
+        while True:
+            part = transfer.next()
+            if part is None:
+                return transfer.response
+            transfer.answer(self.put(part))
+
+    def put(self, request):
+        """The inner response to one message, or the outer one if the device did not protect it."""
+        outer, reference = self.context.protect_request(request)
         if getattr(self, "message_3", None):
             outer = oscore_client.combine(self.message_3, outer)
             self.message_3 = None

@@ -24,7 +24,9 @@ from admit_protocol import (
     coap_numbers,
     coap_udp,
     cose,
+    cose_encrypt,
     credential,
+    derived_key,
     edhoc,
     edhoc_client,
     grant,
@@ -77,12 +79,32 @@ class FixedKey(HostPrivateKey):
         return self._signing.sign_deterministic(message)
 
 
-AUTHORITY, ECDH, DEVICE, ALICE, ALICE_SIGNS = [
-    FixedKey(name) for name in ("authority", "authority ecdh", "device", "alice", "alice signs")
+class FixedSuite(HostSuite):
+    """A suite whose keys and randomness are those of a name. For examples alone."""
+
+    def __init__(self, name):
+        self._name = name
+
+    def generate(self):
+        return FixedKey(self._name)
+
+    def random(self, length):
+        return kdf.sha256(b"admit example: " + self._name.encode())[:length]
+
+
+AUTHORITY, ECDH, DEVICE, ALICE, ALICE_SIGNS, BOB = [
+    FixedKey(name) for name in ("authority", "authority ecdh", "device", "alice", "alice signs", "bob")
 ]
+SEAL_KEY = derived_key.private_key(DEVICE.secret, b"admit:seal", HostSuite())
 ANCHOR = anchor.Anchor(AUTHORITY.public, ECDH.public, "Example Works")
 CREDENTIAL = issuing.credential(
-    AUTHORITY, ANCHOR.site_id, DEVICE_ID, DEVICE.public, credential.kid(DEVICE.public), WEDNESDAY - 3600
+    AUTHORITY,
+    ANCHOR.site_id,
+    DEVICE_ID,
+    DEVICE.public,
+    credential.kid(DEVICE.public),
+    WEDNESDAY - 3600,
+    SEAL_KEY.public,
 )
 GRANT = issuing.grant(
     AUTHORITY,
@@ -95,10 +117,42 @@ GRANT = issuing.grant(
     WEDNESDAY - 1800,
     ALICE_SIGNS.public,
     expires=WEDNESDAY + 30 * 86400,
+    selectors=["group:day-shift"],
+    delegate=1,
 )
-BUNDLE = issuing.bundle(AUTHORITY, ANCHOR.site_id, DEVICE_ID, 1, [bytes.fromhex("ffffffffffffffff")], WEDNESDAY)
+DELEGATION = issuing.delegation(
+    ALICE_SIGNS,
+    grant.parse(GRANT),
+    "bob",
+    [DEVICE_ID],
+    RULES[:1],
+    BOB.public,
+    WEDNESDAY - 600,
+    expires=WEDNESDAY + 86400,
+)
+LOCKDOWN = [rule.LOCKDOWN, ["everyone"], ["role:security"], "*", 127, {}, "fire"]
+BUNDLE = issuing.bundle(
+    AUTHORITY,
+    ANCHOR.site_id,
+    DEVICE_ID,
+    1,
+    [bytes.fromhex("ffffffffffffffff")],
+    WEDNESDAY,
+    selectors=["user:mallory"],
+    rules=[LOCKDOWN],
+)
+SEALED_BUNDLE = cose_encrypt.seal(FixedSuite("sealed"), SEAL_KEY.public, BUNDLE)
+TIME_ANSWER = issuing.time_answer(AUTHORITY, ANCHOR.site_id, DEVICE_ID, bytes(range(8)), WEDNESDAY)
 ADMINS_GRANT = issuing.grant(
-    AUTHORITY, ANCHOR.site_id, b"\x01" * 8, "admin", ["*"], [("*", 127, {})], ALICE.public, WEDNESDAY
+    AUTHORITY,
+    ANCHOR.site_id,
+    b"\x01" * 8,
+    "admin",
+    ["*"],
+    [("*", 127, {})],
+    ALICE.public,
+    WEDNESDAY,
+    selectors=["role:security"],
 )
 
 
@@ -118,8 +172,9 @@ def examples():
 def documents():
     """What is signed, and what those are made of."""
     first = journal.encode_record(0, WEDNESDAY, journal.COMMISSIONED, None, DEVICE_ID, journal.DONE, {})
+    allowed_by = {journal.RULE: 0, journal.BY: GRANT_ID}
     second = journal.encode_record(
-        1, WEDNESDAY, journal.DECISION, grant.kid_of(GRANT), "POST /r/open", journal.ALLOWED, {journal.RULE: 0}
+        1, WEDNESDAY, journal.DECISION, journal.person(ALICE.public), "POST /r/open", journal.ALLOWED, allowed_by
     )
     return {
         "cose-key": cbor.encode(cose.encode_key(DEVICE.public)),
@@ -131,8 +186,11 @@ def documents():
         "grant-claims": cose.parse_sign1(GRANT).payload,
         "grant": GRANT,
         "grant-kid": grant.kid_of(GRANT),
+        "delegation": DELEGATION,
         "invitation": invitation.encode(ANCHOR, GRANT),
         "bundle": BUNDLE,
+        "sealed-bundle": SEALED_BUNDLE,
+        "time-answer": TIME_ANSWER,
         "record-0": first,
         "record-1": second,
         "first-head": journal.first_head(DEVICE.public),
@@ -251,7 +309,7 @@ def bodies():
     found["outcome"] = alice.request(coap.POST, "/r/open", call_to_open()).payload
     found["denial"] = alice.request(coap.POST, "/r/open", cbor.encode({1: bytes(8), 2: {"seconds": 20}})).payload
     admin = visitor(rig, ADMINS_GRANT)
-    assert admin.request(coap.POST, "/bundle", BUNDLE).code == coap.CHANGED
+    assert admin.request(coap.POST, "/bundle", SEALED_BUNDLE).code == coap.CHANGED
     found["journal"] = admin.request(coap.GET, "/journal", query="from=2").payload
     health = cbor.decode(admin.request(coap.GET, "/health").payload)
     health["heap_free"] = 61000  # what a board has left; unknown here
@@ -275,7 +333,7 @@ def virtual():
     with tempfile.TemporaryDirectory() as folder:
         storage = Storage(folder)
         storage.write("boots", cbor.encode(7))
-        storage.append("journal-a", cbor.encode([0, [0, journal.first_head(DEVICE.public)]]))
+        storage.append("journal-a", cbor.encode([0, journal.first_head(DEVICE.public)]))
         files = {name: (Path(folder) / name).read_bytes() for name in storage.names()}
     return {
         "frame-opened": frames.encode(frames.OPENED, 1, (515).to_bytes(2, "big")),
@@ -307,7 +365,7 @@ class Line:
     """Where receiver.py meets a board that has just started on_board.py, and does as it is told."""
 
     def __init__(self):
-        self.port, self.sent = "", []
+        self.port, self.sent, self.received, self.turnarounds = "", [], 0, 0
         self.answer = self._heard = bytes(2) + zlib.crc32(b"", 0).to_bytes(4, "little")
 
     def start(self, program):

@@ -44,6 +44,6 @@ class Terminal:
                 break
             if not part:
                 break
-            self.shown += part.decode()
+            self.shown += part.decode(errors="replace")  # a character may be cut in two
         os.close(self.ours)
         return self.process.wait(60), self.shown

@@ -25,12 +25,12 @@ from admit_protocol import (
     coap_udp,
     cose,
     credential,
+    delegation,
     edhoc,
     edhoc_client,
     errors,
     gatt,
     grant,
-    issuing,
     journal,
     journal_reader,
     linkformat,
@@ -39,6 +39,7 @@ from admit_protocol import (
     rule_reader,
     slip,
     standing,
+    time_answer,
 )
 from admit_provisioning import boards, codes, harden
 from imports import ROOT
@@ -95,7 +96,7 @@ def test_every_label_has_its_row():
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "firmware/admit_protocol").glob("cose*.py")]
     labels = re.compile(r'^[A-Z_]+ = .*\bb"(admit:[\w-]+)"', re.MULTILINE)
     assert told == {label for source in sources for label in labels.findall(source)}
-    assert len(told) == 10
+    assert len(told) == 13
 
 
 def test_every_resource_has_its_row():
@@ -121,9 +122,9 @@ def test_a_factory_device_has_what_anyone_and_its_cable_may_use():
 
 
 def test_every_condition_has_its_row():
-    numbers = {rule.WINDOWS: "windows", rule.ZONE: "zone", rule.BOUNDS: "bounds"}
-    assert numbered("Conditions") == numbers
-    assert rule_reader._PARSERS.keys() == numbers.keys()
+    names = "windows zone bounds uses rate presence approvals timeless fresh life".split()
+    assert numbered("Conditions") == {getattr(rule, name.upper()): name for name in names}
+    assert len(rule_reader._CHECKS) == len(names)
 
 
 def test_every_board_has_its_row():
@@ -201,12 +202,11 @@ def test_every_file_that_a_device_keeps_is_named():
     rig = Rig({}, Site())
     key = rig.site.suite.generate()
     Phone(rig, key, rig.site.grant(key.public, [("/r", 1, {})])).login()
-    data = issuing.bundle(rig.site.key, rig.site.anchor.site_id, "kiosk-1", 1, [], 1_900_000_000)
-    rig.device.access.apply_bundle(data)
+    rig.device.access.apply_bundle(rig.site.bundle(1, issued_at=1_900_000_000))
     names = rig.storage.names() + rig.keystore.names()
     assert {"boots", "identity", "journal-a", "policy", "time-floor"} < set(names)
     for name in names:
-        told = "grant-<kid in hex>" if name.startswith("grant-") else name
+        told = "grant-<kid in hex>" if name.startswith("grant-") else re.sub(r"-\d+$", "-<n>", name)
         assert f"`{told}`" in section("Storage"), name
 
 
@@ -240,12 +240,26 @@ def read_credential(data):
 def read_grant(data):
     parsed = grant.parse(data)
     grant.verify_issuer(parsed, AUTHORITY.public, ANCHOR.site_id, SUITE)
-    standing.check(parsed, DEVICE_ID, spec_examples.WEDNESDAY, ())
+    standing.check(parsed, DEVICE_ID, (spec_examples.WEDNESDAY,) * 2, ())
     return (parsed.subject, parsed.key) == (SUBJECT, ALICE.public)
+
+
+def read_delegation(data):
+    parent = grant.parse(made()["grant"])
+    linked = delegation.verify_chain([grant.parse(data), parent], AUTHORITY.public, ANCHOR.site_id, SUITE)
+    return (linked.subject, linked.id, linked.chain) == ("bob", linked.kid, (parent,))
 
 
 def read_bundle(data):
     bundle.verify(bundle.parse(data), ANCHOR, DEVICE_ID, SUITE)
+
+
+def read_sealed_bundle(data):
+    return bundle.open_sealed(data, spec_examples.SEAL_KEY, SUITE) == made()["bundle"]
+
+
+def read_time_answer(data):
+    time_answer.verify(time_answer.parse(data), ANCHOR, DEVICE_ID, bytes(range(8)), SUITE)
 
 
 def read_signed_head(data):
@@ -255,7 +269,7 @@ def read_signed_head(data):
 def read_journal(data):
     page = cbor.decode(data)
     records = journal_reader.verify(page[3], page[4], DEVICE.public, DEVICE_ID, SUITE, (page[1], page[2]))
-    return [each.seq for each in records] == list(range(2, 8))
+    return [each.seq for each in records] == list(range(2, 9))
 
 
 def read_identity_put(data):
@@ -300,9 +314,12 @@ READ = {
     "grant": read_grant,
     "grant-kid": lambda data: data == grant.parse(made()["grant"]).kid,
     "invitation": lambda data: read_grant(invitation.decode(data)[1]),
+    "delegation": read_delegation,
     "bundle": read_bundle,
+    "sealed-bundle": read_sealed_bundle,
+    "time-answer": read_time_answer,
     "record-0": lambda data: journal_reader.parse_record(data).seq == 0,
-    "record-1": lambda data: journal_reader.parse_record(data).who == grant.kid_of(GRANT),
+    "record-1": lambda data: journal_reader.parse_record(data).who == journal.person(ALICE.public),
     "first-head": lambda data: data == journal.first_head(DEVICE.public),
     "signed-head": read_signed_head,
     "message-1": lambda data: edhoc.parse_message_1(data)[0] == 2,

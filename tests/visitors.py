@@ -3,10 +3,10 @@
 import asyncio
 
 from admit_device.routines import Integer, output, routine
-from admit_protocol import block_client, cbor, coap, grant, issuing, oscore_client, problem
+from admit_protocol import cbor, coap, grant, oscore_client, problem
 from admit_protocol.suite import Suite
-from memory_ports import WEDNESDAY, Dice
-from rig import ALL, Phone, Rig, Site
+from memory_ports import Dice
+from rig import ALL, LONG, Phone, Rig, Site
 
 SITE = Site()
 door = output("door", at_power_loss="locks", safe="closed")
@@ -78,8 +78,8 @@ def new_kiosk(**options):
 
 
 def revocation(epoch, ids):
-    """A bundle for kiosk-1 that takes the grants with these ids back."""
-    return issuing.bundle(SITE.key, SITE.anchor.site_id, "kiosk-1", epoch, ids, WEDNESDAY)
+    """A bundle for a new kiosk-1 that takes the grants with these ids back."""
+    return SITE.bundle(epoch, ids)
 
 
 class Visitor(Phone):
@@ -94,10 +94,11 @@ class Visitor(Phone):
 
     def ask(self, method, path, payload=b"", options=()):
         """The inner response to one protected request; None if none came yet."""
-        return self.put(coap.request(method, path, payload, None, options))
+        request = coap.request(method, path, payload, None, options)
+        return self.carry(request) if len(payload) > LONG else self.put(request)
 
     def put(self, request):
-        """The same for a request that is there already."""
+        """The inner response to one message."""
         outer, reference = self.context.protect_request(request)
         if self.message_3:
             outer = oscore_client.combine(self.message_3, outer)
@@ -119,15 +120,6 @@ class Visitor(Phone):
         """What came since that answered no request at once: notifications and late answers."""
         arrived, self._unheard = self._unheard + self.pump(), []
         return [self._open(each) for each in arrived]
-
-    def carry(self, request, block_size=256):
-        """The whole response to a request, both in as many inner blocks as they need."""
-        transfer = block_client.Transfer(request, block_size)
-        while True:
-            part = transfer.next()
-            if part is None:
-                return transfer.response
-            transfer.answer(self.put(part))
 
     def invoke(self, name, identifier=b"12345678", **arguments):
         """The response to an invocation."""

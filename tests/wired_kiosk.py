@@ -14,7 +14,7 @@ from admit.transport.serial import SerialTransport
 from admit.transport.udp import UdpTransport
 from admit.virtual.board import VirtualBoard
 from admit_protocol import cbor, coap
-from admit_provisioning.commission import commission, device_public_key, install
+from admit_provisioning.commission import commission, install, make_key
 from memory_ports import WEDNESDAY
 from rig import ALL, Site
 
@@ -61,9 +61,9 @@ class WiredKiosk:
         key = HostSuite().generate()
         return Holder(key, site.grant(key.public, rules, subject=name, number=self._visitors), site.anchor)
 
-    def vouch(self, public):
-        """What the authority does for the kiosk's key."""
-        return self.site.vouch(NAME, public)
+    def vouch(self, keys):
+        """What the authority does for the kiosk's keys."""
+        return self.site.vouch(NAME, keys.public, keys.seal_public)
 
     async def commission(self, admin):
         """What a technician does over the cable, proof included; (the kiosk's health, the steps that it took)."""
@@ -75,7 +75,7 @@ class WiredKiosk:
     async def install(self):
         """The same without the proof: a kiosk with test identities need not speak method 2."""
         async with Connection(self.cable()) as line:
-            self.credential = self.vouch(await device_public_key(line))
+            self.credential = self.vouch(await make_key(line))
             await install(line, self.credential, self.site.anchor)
 
     def count(self, line):

@@ -1,17 +1,45 @@
-"""Who may do what here: the policy in force (which grants were taken back), and the decision.
+"""Who may do what here: the policy in force, and what decisions need to remember.
 
-The decision itself is admit_protocol.rule's, the same code that answers `admit why` on the host; whether a grant counts
-is admit_protocol.standing's; both are there with front.py, and otherwise not needed. Which grants there are is
-grants.py's, how a policy comes here policy.py's.
+Stays alive, so it holds bytes and numbers and little else. Deciding is decisions.py's, how a policy comes here
+policy.py's, which grants there are grants.py's.
 """
 
 from admit_device.ondemand import borrowed
-from admit_protocol.errors import Untrusted
+from admit_protocol.const import const
+
+_ID_LENGTH = const(8)
+_POST = const(2)
+
+
+class Revoked:
+    """What was taken back: `in` asks for a grant's id (8 bytes) or a selector (text).
+
+    `ids`: all of them one behind the other, ascending; they may be many, and so are searched and not listed.
+    """
+
+    def __init__(self, ids, selectors):
+        self.ids = ids
+        self.selectors = selectors
+
+    def __contains__(self, item):
+        if isinstance(item, str):
+            return item in self.selectors
+        low, high = 0, len(self.ids) // _ID_LENGTH
+        while low < high:
+            middle = (low + high) // 2
+            if self.ids[middle * _ID_LENGTH : (middle + 1) * _ID_LENGTH] < item:
+                low = middle + 1
+            else:
+                high = middle
+        return self.ids[low * _ID_LENGTH : (low + 1) * _ID_LENGTH] == item
 
 
 class Access:
-    """Decides for subjects (grant.Grant) that have proven their key. `epoch` and `revoked` are the policy's; where that
-    is damaged (`is_damaged`), nobody knows who was taken back, so no grant counts until the authority's next bundle.
+    """The policy: `epoch`, `issued_at`, `revoked` and whether it `has_rules`. Where it is damaged (`is_damaged`),
+    nobody knows who was taken back, so no grant counts until the authority's next bundle.
+
+    `boots`: the number of this start. `index`: of the policy's rules, as long as there is somebody to decide for.
+    `pending`, `tries`: what approvals.py and attempts.py remember.
     """
 
     def __init__(self, storage, clock, identity, suite):
@@ -19,37 +47,51 @@ class Access:
         self.clock = clock
         self.identity = identity
         self.suite = suite
+        self.boots = 0
+        self.pending, self.tries = [], {}
         with borrowed():
-            from admit_device.policy import stored_policy
+            from admit_device.policy import load
 
-            self.is_damaged, self.epoch, self.revoked = stored_policy(storage)
+            load(self)
 
-    def decide_standing(self, subject, diagnosing=False):
-        """Whether this subject's grant counts here and now, whatever it allows: a rule.Decision.
+    def decide_standing(self, grant, diagnosing=False):
+        """Whether a grant (standing.Grant) counts here and now, whatever it allows: a rule.Decision.
 
         `diagnosing`: to learn how the device is, with a damaged policy too.
         """
-        from admit_protocol import rule, standing
+        with borrowed():
+            from admit_device.decisions import standing
 
-        if self.is_damaged and not diagnosing:
-            return rule.Decision(False, "policy-damaged", None, "the device needs a new bundle of its authority")
-        try:
-            standing.check(subject, self.identity.device_id, self.clock.now(), self.revoked)
-        except Untrusted as error:
-            return rule.Decision(False, error.reason, None, error.detail)
-        return rule.Decision(True, "grant-counts", None, "")
+            return standing(self, grant, diagnosing)
 
-    def decide(self, subject, method, path, arguments=None, diagnosing=False):
-        """The decision on one request (method: AIF bit): first whether the grant counts, then its rules."""
-        from admit_protocol import rule
+    def has_standing(self, session):
+        """Does any grant of the session count here and now, and does no lockdown or denial shut its holder out?"""
+        return self.visit(session, _POST, "/login").allowed
 
-        decision = self.decide_standing(subject, diagnosing)
-        if not decision.allowed:
-            return decision
-        return rule.decide(subject.rules, (method, path, arguments), self.clock.now())
+    def visit(self, session, method, path):
+        """The rule.Decision on what a grant is enough for that counts, whatever it allows: decisions.visit."""
+        with borrowed():
+            from admit_device.decisions import visit
+
+            return visit(self, session, (method, path, None))
+
+    def decide(self, session, method, path, arguments=None, **how):
+        """The rule.Decision on one request (method: AIF bit) by the best of the session's grants: decisions.decide."""
+        with borrowed():
+            from admit_device.decisions import decide
+
+            return decide(self, session, (method, path, arguments), **how)
+
+    def spend(self, request):
+        """Count what an allowed request (request.Request) uses up, before it is done: decisions.spend."""
+        if request.decision.uses or self.pending:
+            with borrowed():
+                from admit_device.decisions import spend
+
+                spend(self, request)
 
     def apply_bundle(self, data):
-        """Take a policy bundle from whoever carried it: see policy.py."""
+        """Take a sealed policy bundle from whoever carried it: see policy.py."""
         with borrowed():
             from admit_device.policy import apply_bundle
 

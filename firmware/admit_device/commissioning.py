@@ -19,21 +19,23 @@ _LABEL = const(2)
 _LABEL_LENGTH = const(16)
 _PUBLIC_KEY = const(1)
 _TEST_ONLY = const(2)
+_SEAL_KEY = const(3)
 _CREDENTIAL = const(1)
 _ANCHOR = const(2)
 _NOW = const(3)
 _EARLIEST_S = const(946_684_800)  # 2000 to 2065: what each board's clock can show
 _LATEST_S = const(3_000_000_000)
+_TOLD_MS = const(10 * 1000)  # so long ago the host may have looked at its clock
 
 
-def join(request, identity, ports):
+def join(request, identity, ports, clock):
     """The response to POST or PUT /identity."""
     by_cable = request.link.kind == "serial"
     if not by_cable and not _is_sealed(request.session):
         raise Denied("commissioning-cable-only", "commission this device over its cable, or with its sealed label")
     body = cbor.expect(cbor.decode(request.payload), dict, "commissioning-body")
     if request.method != POST:
-        return _commission(identity, ports.clock, body)
+        return _commission(identity, clock, body)
     if _LABEL in body and not by_cable:
         raise Denied("commissioning-cable-only", "a new sealed label is made over the cable")
     return _make_key(identity, body, ports)
@@ -67,7 +69,7 @@ def commission(identity, credential_data, anchor_data):
     new_anchor = anchor.decode(anchor_data)
     new_credential = credential.parse(credential_data)
     credential.verify(new_credential, new_anchor, identity.suite)
-    if new_credential.public != identity.key.public:
+    if new_credential.public != identity.key.public or new_credential.seal_public != identity.seal_key.public:
         raise Untrusted("identity-other-key", "this credential names another device's key")
     if identity.test_only and not new_credential.test_only:
         raise Untrusted("identity-test-only", "this key was made without a hardware source; its credential must say so")
@@ -83,13 +85,13 @@ def _make_key(identity, body, ports):
     public = make_key(identity, contribution, ports.test_only)
     if _LABEL in body:
         _seal(identity, cbor.expect(body[_LABEL], bytes, "commissioning-label"))
-    answer = {_PUBLIC_KEY: cose.encode_key(public)}
+    answer = {_PUBLIC_KEY: cose.encode_key(public), _SEAL_KEY: cose.encode_key(identity.seal_key.public)}
     if identity.test_only:
         answer[_TEST_ONLY] = True
     return response(CHANGED, cbor.encode(answer), CONTENT_CBOR)
 
 
-def _commission(identity, clock_port, body):
+def _commission(identity, clock, body):
     was = identity.state
     credential_data = cbor.expect(body.get(_CREDENTIAL), bytes, "commissioning-credential")
     anchor_data = cbor.expect(body.get(_ANCHOR), bytes, "commissioning-anchor")
@@ -97,9 +99,17 @@ def _commission(identity, clock_port, body):
     if not _EARLIEST_S <= now < _LATEST_S:
         raise Malformed("commissioning-time")
     commission(identity, credential_data, anchor_data)
-    if was == FACTORY and clock_port.now() is None:
-        clock_port.set(now)
+    if was == FACTORY and clock.now() is None:
+        _set(clock, now)
     return response(CHANGED)
+
+
+def _set(clock, now):
+    """The host tells the time; who is believed in the key that signs for the site is believed in this."""
+    try:
+        clock.answer(now, clock.monotonic_ms() - _TOLD_MS)
+    except Conflict:
+        pass  # an earlier life saw a later time: this one begins with that
 
 
 def _forget_past(storage):

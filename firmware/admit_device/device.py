@@ -31,6 +31,7 @@ VERSION = const("0.1.0")
 _QUIET_MS = const(100)  # prepare only after so much silence: a visitor in the middle of a handshake comes first
 _FACTORY_NAME = const("admit-factory")
 _ANSWER_S = const(1)
+_FRESH_MS = const(10_000)
 
 
 class Device:
@@ -49,6 +50,7 @@ class Device:
         self.access = self.sessions = self.login = self.journal = self.preparation = None
         self._heard_ms = self.clock.monotonic_ms()
         self._is_resting = False
+        self._installed = None  # (the set's hash, when it was read)
         self._wake = asyncio.Event()
         self.kiosk = Kiosk(ports.outputs, self.clock, self._output_changed)
         self.front = Front(self, self._send, self._unseal)
@@ -93,6 +95,7 @@ class Device:
         for listener in self._listeners:
             listener.expire()
         if self.sessions:
+            self.clock.expire()
             self.sessions.expire()
             self.login.expire()
             self.journal.flush_failures()
@@ -121,6 +124,15 @@ class Device:
         """Do `action` when the answer to the present request has had time to go out."""
         self.kiosk.after(_ANSWER_S, action)
 
+    def installed(self):
+        """The hash of the firmware set that runs, or None. Who asks twice in ten seconds, as a host before and after it
+        makes the board a device, has the flash read once: a chip takes a second for that.
+        """
+        now_ms = self.clock.monotonic_ms()
+        if self._installed is None or now_ms - self._installed[1] >= _FRESH_MS:
+            self._installed = self.ports.installed(), now_ms
+        return self._installed[0]
+
     def faults(self):
         """What is wrong with the device, as texts."""
         found = list(self.ports.faults)
@@ -139,10 +151,18 @@ class Device:
             state = "fault" if self.faults() else "ready"
         self.ports.outputs.set("status", state)
 
+    def policy_changed(self):
+        """Whoever was shut out by it loses their turn at once, and the claim of their link to its place."""
+        self.sessions.reconsider()
+        session = self.login.session
+        if session is not None and not self.access.has_standing(session):
+            self.login.close(session)
+        self.show_state()  # which a damaged policy had changed
+
     def record_login(self, session, logged_in):
         """Journal that it is, or was, a session's turn at the kiosk."""
         kind = records.LOGIN if logged_in else records.LOGOUT
-        self.journal.record(kind, session.subject.kid, "", records.DONE)
+        self.journal.record(kind, session.subject.key, "", records.DONE)
 
     def ended(self, session):
         """A session is over: forget what was kept for it."""

@@ -19,6 +19,7 @@ from admit_protocol.coap import (
     CONTENT,
     CONTENT_EDHOC,
     CONTENT_FORMAT,
+    EDHOC,
     GET,
     NOT_ACCEPTABLE,
     OBSERVE,
@@ -67,6 +68,8 @@ class Exchange:
         try:
             if message.option(OSCORE) is None:
                 return self._reply(_Call(link, None, message, None, message.token))
+            if message.option(EDHOC) is not None:
+                self._make_room()
             unprotect = self.sessions.unprotect if self.sessions else self._unseal
             session, inner, reference = unprotect(link, message)
         except HandshakeFailed as failed:
@@ -124,11 +127,19 @@ class Exchange:
             check_critical(whole.options, _KNOWN)
             call.request = Request(call.link, call.session, whole, again)
             if whole.code == POST and call.request.path == _HANDSHAKE:
-                self._front.step_aside()
+                self._make_room()
                 return self.begin_handshake(call.request)
-            return self._front.resources().serve(call.request)
+            result = self._front.resources().serve(call.request)
+            if self.sessions and call.session is None:  # a handshake comes next
+                self._make_room()
+            return result
         except AdmitError as error:
             return _problem(error)
+
+    def _make_room(self):
+        """For elliptic curves."""
+        self._front.step_aside()
+        self._bodies.rest(False)
 
     async def _later(self, call, whole, coroutine):
         try:

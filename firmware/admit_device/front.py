@@ -58,6 +58,8 @@ class Front:
         """Make room for elliptic curves: whoever is in the middle of a handshake asks for nothing else."""
         if not self.busy():
             self._routines = self._resources = None
+            if self._device.access:
+                self._device.access.index = None
             self._routine_code.forget()
             self._serving_code.forget()
 
@@ -74,7 +76,7 @@ class Front:
         """The Resources."""
         if self._resources is None:
             device = self._device
-            self._resources = self._serving_code()[0](self.expect().begin_handshake, self._seldom)
+            self._resources = self._serving_code()(self.expect().begin_handshake, self._seldom)
             if device.sessions:
                 self._resources.open_site(device.access, device.journal, device.login, device.sessions, self._routine)
         return self._resources
@@ -100,9 +102,8 @@ def _load():
 
 def _load_serving():
     from admit_device.resources import Resources
-    from admit_protocol import rule, standing  # which access.py decides by
 
-    return Resources, rule, standing
+    return Resources
 
 
 def _load_routines():

@@ -12,6 +12,8 @@ from admit_protocol.edhoc_responder import Responder
 from admit_protocol.errors import Malformed, UnknownCredential
 
 _HANDSHAKE_MS = const(10 * 1000)
+_BINDING_LABEL = const(32768)  # the first for private use, RFC 9528 section 10.1
+_BINDING_LENGTH = const(32)
 
 CIPHER_SUITES = (2, 3)
 
@@ -47,7 +49,9 @@ class Handshakes:
         return responder.message_2(self._preparation.take(), c_r)
 
     def finish(self, link, c_r, message_3):
-        """Verify message_3 of the link's handshake: (subject, master secret, master salt, C_I, C_R) of its session."""
+        """Verify message_3 of the link's handshake: (subject, master secret, master salt, C_I, C_R, binding) of its
+        session; `binding`: 32 bytes that its two ends alone know.
+        """
         handshake = self._under_way.get(link)
         if handshake is None or handshake.c_r != c_r or self._clock.monotonic_ms() >= handshake.until_ms:
             raise Malformed("edhoc-unexpected", "no handshake is waiting for this message")
@@ -55,12 +59,14 @@ class Handshakes:
         id_cred_i, ead_3 = responder.parse_message_3(message_3)
         subject, is_new = self._subject(id_cred_i)
         responder.verify_message_3(self._profile.credential(subject))
-        if is_new:
-            self._grants.remember(subject)
-        self._preparation.remember(subject.key)
+        if subject.audience:  # a stranger without a grant leaves nothing behind, and pushes nobody out
+            if is_new:
+                self._grants.remember(subject)
+            self._preparation.remember(subject.key)
         secret, salt = responder.oscore()
+        binding = responder.exporter(_BINDING_LABEL, b"", _BINDING_LENGTH)
         self.abandon(link)  # it is over; until here an error found it under its link, and wiped it
-        return subject, secret, salt, responder.c_i, c_r
+        return subject, secret, salt, responder.c_i, c_r, binding
 
     def abandon(self, link):
         """Forget the handshake of `link`, with all its secrets."""
@@ -78,9 +84,13 @@ class Handshakes:
         return [each.until_ms for each in self._under_way.values()]
 
     def _free_identifier(self, c_i, taken):
-        """A one-byte C_R that is neither C_I (RFC 9528 section 3.3.3) nor anybody's Recipient ID."""
+        """A one-byte C_R that is neither C_I (RFC 9528 section 3.3.3) nor anybody's Recipient ID.
+
+        Begun anywhere: who still speaks to a session that was closed should seldom meet another one under its name.
+        """
         taken = [c_i] + [each.c_r for each in self._under_way.values()] + list(taken)
-        return next(each for each in (bytes([n]) for n in range(24)) if each not in taken)
+        first = self._suite.random(1)[0]
+        return next(each for each in (bytes([(first + n) % 24]) for n in range(24)) if each not in taken)
 
     def _subject(self, id_cred_i):
         """(subject, is it new to the device) for what the peer says it is. Nothing is proven by this."""

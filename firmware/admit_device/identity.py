@@ -21,9 +21,10 @@ TEST_ONLY = const(5)  # True if the key was made without a hardware source of ra
 LABEL = const(4)  # [secret of the sealed label, wrong proofs of it]; gone once the device has joined a site
 
 _NAME = const("identity")
+_SEAL = const(b"admit:seal")
 
 # Of the site's anchor.Anchor, what a device needs.
-Anchor = namedtuple("Anchor", ("sign_public", "site_id"))
+Anchor = namedtuple("Anchor", ("sign_public", "site_id", "ecdh_public"))
 
 
 class Identity:
@@ -47,6 +48,18 @@ class Identity:
     def device_id(self):
         """The name that the site gave the device, or "" in factory state."""
         return self.credential.device_id if self.credential else ""
+
+    @property
+    def seal_key(self):
+        """The key to which bundles for this device are sealed: made of the device key's secret, for each of them."""
+        with borrowed():
+            from admit_protocol.derived_key import private_key
+
+            return private_key(self._stored()[SECRET], _SEAL, self.suite)
+
+    def anchor_data(self):
+        """The site's anchor, whole."""
+        return self._stored()[ANCHOR]
 
     def keep(self, fields):
         """Store `fields` (values by SECRET, CREDENTIAL, ANCHOR, …; None removes one) beside what is there, in one
@@ -73,5 +86,5 @@ class Identity:
                 from admit_protocol import anchor, credential
 
                 whole = anchor.decode(fields[ANCHOR])
-                self.anchor = Anchor(whole.sign_public, whole.site_id)
+                self.anchor = Anchor(whole.sign_public, whole.site_id, whole.ecdh_public)
                 self.credential = credential.parse(fields[CREDENTIAL])

@@ -53,10 +53,7 @@ class Invocations:
         """Note that this id is used up. Raises Busy("routine-running"), StorageError; then nothing has started."""
         if len(self._running) >= _MAX_RUNNING:
             raise Busy("routine-running", "too many others have started and not ended: ask again")
-        segments = self._kept()
-        if segments.full():
-            segments.rotate()
-        segments.append(cbor.encode([who, identifier, _STARTED, None]))
+        self._kept().append(cbor.encode([who, identifier, _STARTED, None]))
         self._running.append((who, identifier))
 
     def finish(self, who, identifier, state, result):

@@ -11,11 +11,14 @@ from admit_protocol.const import const
 from admit_protocol.errors import StorageError
 
 _SEGMENT_RECORDS = const(256)
+_SEGMENT_BYTES = const(16 * 1024)
 _FAILURES_EVERY_MS = const(3600 * 1000)
 _REPEAT_MS = const(10 * 1000)  # the same denial to the same person is counted, not written again, for this long
 _DENIALS = const(32)  # of one person are written in _DENIALS_MS, however they differ; more are counted too
 _DENIALS_MS = const(3600 * 1000)
+_KEY = const(64)  # bytes of a login key
 _PEOPLE = const(16)  # whose denials are counted apart
+_NEWCOMER = const("grant-needed")  # whoever has no grant counts as one: a key costs nothing
 
 
 class Journal:
@@ -45,36 +48,48 @@ class Journal:
     def kept(self):
         """The Segments that hold the records. Raises StorageError as long as they cannot be read."""
         if self._segments is None:
-            segments = Segments(self._storage, "journal", _SEGMENT_RECORDS, [0, self.head])
-            self.count, self.head = segments.header
-            for data in segments.current():
-                self._follow(data)
-            self._segments = segments
+            segments = Segments(self._storage, "journal", _SEGMENT_RECORDS, self.head, _SEGMENT_BYTES)
+            count, head, stream = segments.since(segments.count)
+            for data in stream:
+                count, head = count + 1, journal.chain(head, data)
+            self._segments, self.count, self.head = segments, count, head
         return self._segments
 
     def record(self, kind, who, what, outcome, extra=None):
-        """Append one record. `who` is the 8-byte grant id or None; raises StorageError, and then nothing happened."""
+        """Append one record. `who`: somebody's login key (64 bytes), how a record names them (8), or None.
+
+        Raises StorageError, and then nothing happened.
+        """
         segments, fields = self.kept(), dict(extra or {})
+        if who and len(who) == _KEY:
+            who = journal.person(who)
         if self._repeated:
             fields[journal.REPEATED] = self._repeated
-        if segments.full():
-            segments.rotate([self.count, self.head])
-        data = journal.encode_record(self.count, self.clock.now(), kind, who, what, outcome, fields)
-        segments.append(data)
-        self._follow(data)
+        earliest, latest = self.clock.moment()
+        if earliest is not None and latest is None:
+            fields[journal.FLOOR] = True
+        elif latest != earliest:
+            fields[journal.UNCERTAIN_S] = latest - earliest
+        data = journal.encode_record(self.count, earliest, kind, who, what, outcome, fields)
+        segments.append(data, self.head)
+        self.count, self.head = self.count + 1, journal.chain(self.head, data)
         self._denial, self._repeated = None, 0
 
-    def decision(self, who, what, decision):
+    def decision(self, who, what, decision, root=None):
         """Append a decision; a denial that repeats the one just written, or one of somebody who has had many, is only
         counted, into the next record: who has no rights here must not push out what others did.
+
+        `root`: the key of whom the authority trusted, if that is not `who`: all that they made of it count as one.
         """
         fields = {} if decision.rule is None else {journal.RULE: decision.rule}
+        if decision.by is not None:
+            fields[journal.BY] = decision.by
         if decision.allowed:
             self.record(journal.DECISION, who, what, journal.ALLOWED, fields)
             return
         denial, now_ms = (who, what, decision.reason), self.clock.monotonic_ms()
         repeats = denial == self._denial and now_ms - self._denied_ms < _REPEAT_MS
-        of_one = self._denials_of(who, now_ms)
+        of_one = self._denials_of(None if decision.reason == _NEWCOMER else root or who, now_ms)
         if repeats or of_one[2] >= _DENIALS:
             self._repeated += 1
             return
@@ -104,7 +119,3 @@ class Journal:
             self._failures_due_ms = now_ms + _FAILURES_EVERY_MS
             self.record(journal.HANDSHAKES_FAILED, None, "", journal.DENIED, {journal.COUNT: self._failures})
             self._failures = 0
-
-    def _follow(self, data):
-        self.head = journal.chain(self.head, data)
-        self.count += 1

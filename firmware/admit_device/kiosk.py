@@ -25,9 +25,18 @@ class Kiosk:
         """The value that the output `name` has now."""
         return self._outputs.get(name)
 
-    def after(self, seconds, action):
-        """Call `action()` in so many seconds. A reset forgets it, and then outputs are at their safe values anyway."""
-        self._timers.append((self._clock.monotonic_ms() + int(seconds * 1000), action))
+    def show(self, name, text, seconds):
+        """Have the output `name` show `text` for so long, or until it shows another."""
+        self._outputs.set(name, text)
+        self._timers = [each for each in self._timers if each[2] != name]  # one for each, however often it is shown
+        self.after(seconds, lambda: self.get(name) == text and self._outputs.set(name, ""), name)
+
+    def after(self, seconds, action, shown=None):
+        """Call `action()` in so many seconds. A reset forgets it, and then outputs are at their safe values anyway.
+
+        `shown`: for `show` alone, the output that it is about.
+        """
+        self._timers.append((self._clock.monotonic_ms() + int(seconds * 1000), action, shown))
 
     def rest(self, outputs):
         """Bring all `outputs` (routines.Output) to their safe values: at start-up, before anybody may ask."""
@@ -39,7 +48,7 @@ class Kiosk:
         now_ms = self._clock.monotonic_ms()
         due = [each for each in self._timers if each[0] <= now_ms]
         self._timers = [each for each in self._timers if each[0] > now_ms]
-        for _, action in due:
+        for _, action, _ in due:
             try:
                 action()
             except Exception as error:  # a site's own code may raise anything; the others are still due

@@ -22,14 +22,15 @@ class Link:
         self.order = order  # of arrival
         self.layer = layer
         self.opened_ms = self.heard_ms = now_ms
-        self.proven = False
+        self.proven = self.met = False  # does its peer count here; has it ended a handshake well, be it a newcomer's
+        self.patience_ms = _STRANGER_MS
         self.challenge = self.sealed = None  # of a host with a sealed label: see sealed.py
 
     def until_ms(self):
         """When this link is dropped if it stays silent, and proves nothing."""
         if self.kind != "ble" or self.proven:
             return self.heard_ms + _IDLE_MS
-        return min(self.heard_ms + _SILENT_MS, self.opened_ms + _STRANGER_MS)
+        return min(self.heard_ms + _SILENT_MS, self.opened_ms + self.patience_ms)
 
 
 class Listener:
@@ -131,7 +132,7 @@ class Listener:
 
     def is_visited(self):
         """Is anybody on the air who has not proven who they are, and so may be about to?"""
-        return self._server.kind == "ble" and any([not link.proven for link in self._links.values()])
+        return self._server.kind == "ble" and any([not (link.proven or link.met) for link in self._links.values()])
 
     def deadline(self):
         """When `expire` has something to do, in milliseconds of the monotonic clock, or None."""

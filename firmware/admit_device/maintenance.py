@@ -23,12 +23,12 @@ _REBOOT = const(0)
 _REPL = const(1)
 
 
-def release(ports, version):
-    """GET /release: the firmware's version and the hash of its set, read from the flash now, and what it runs on."""
-    own = sys.implementation
+def release(device):
+    """GET /release: the firmware's version and the hash of its set, as it is on the flash, and what it runs on."""
+    own, ports = sys.implementation, device.ports
     body = {
-        _VERSION: version,
-        _SET_HASH: ports.installed(),
+        _VERSION: device.version,
+        _SET_HASH: device.installed(),
         _BOARD: ports.name,
         _MICROPYTHON: ".".join([str(number) for number in own.version[:3]]),
         _MPY: getattr(own, "_mpy", 0) & 0xFF,

@@ -52,7 +52,8 @@ class borrowed(_Loading):
     """What is imported inside is forgotten at its end."""
 
     def _imported(self, fresh):
-        _forget(fresh)
+        if fresh:
+            _forget(fresh)
 
 
 class OnDemand(_Loading):

@@ -43,6 +43,7 @@ def _open_site(device):
 
     storage, clock, identity, suite = device.ports.storage, device.clock, device.identity, device.suite
     access = device.profile.access(storage, clock, identity, suite)
+    access.boots = device.boots
     journal = Journal(storage, clock, records.first_head(identity.credential.public))
     preparation = Preparation(suite, device.boots)
     login = Login(clock, device.record_login, device.show_state)
@@ -54,7 +55,8 @@ def _open_site(device):
 
 def _settle(device):
     """What follows from the credential. Done again at each start: power may fail between that and this."""
-    device.clock.raise_floor(device.identity.credential.issued_at)
+    if device.clock.floor is not None:  # a damaged one waits for more than that
+        device.clock.raise_floor(max(device.identity.credential.issued_at, device.access.issued_at))
     if not device.journal.count:
         device.journal.record(records.COMMISSIONED, None, device.identity.device_id, records.DONE)
 

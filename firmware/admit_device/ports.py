@@ -6,6 +6,8 @@ wake a task of its own.
 
 storage     read(name) -> bytes or None          StorageError("storage-corrupt") if its checksum fails
             write(name, data)                    whole or absent, also when power fails in the middle
+            put(name, data)                      as write, for little wear: after a power cut the value may also be
+                                                 one of which read says "storage-corrupt"
             remove(name)                         no error if absent
             names() -> list of str
             append(name, record)                 whole or absent; a torn tail is dropped by the next reader
@@ -14,10 +16,11 @@ storage     read(name) -> bytes or None          StorageError("storage-corrupt")
             Raises StorageError("storage-full") or ("storage-read-only"); then nothing has changed.
 keystore    read(name), write(name, data), erase()   the same promises, for the identity alone
 clock       monotonic_ms() -> int, never wraps or goes back while the device runs
-            now() -> seconds since 1970, or None if nobody knows
-            set(now)
+            now() -> seconds since 1970 by a clock of the board's own that goes on without power, or None
 entropy     random(length) -> bytes; EntropyError if its source is stuck
 outputs     set(name, value), get(name); `safe` is what each has while the device is off
+            "code": digits to be shown to whoever stands there, "" for none
+            get("button"): milliseconds since it was last pressed, None if it never was or is not there
 board       name, board_id (its chip's, bytes), reset_cause (a word), faults (list of texts: what is wrong with it)
             test_only: there is no hardware source of randomness, so its keys guard nothing
             installed() -> hash of the firmware set that runs, 32 bytes, or None

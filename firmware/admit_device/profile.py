@@ -4,6 +4,9 @@ Only strangers.py (test identities) replaces this.
 """
 
 from admit_device.access import Access
+from admit_protocol.const import const
+
+_TAG_SIGN1 = const(0xD2)  # tag 18: one byte, which is no part of CRED_x
 
 
 class Profile:
@@ -13,7 +16,7 @@ class Profile:
     access = Access
 
     def grants(self, storage, identity, suite):
-        """The subjects that may come: holders of grants."""
+        """The subjects that may come: holders of grants, and newcomers, who may be given one."""
         from admit_device.grants import Grants
 
         return Grants(storage, identity, suite)
@@ -25,7 +28,7 @@ class Profile:
         return identity.key, credential.id_cred, credential
 
     def credential(self, subject):
-        """CRED_I of a peer: its grant."""
+        """CRED_I of a peer: its grant, or the CCS of its key."""
         return _credential(subject.data, subject.key, subject.kid)
 
     def contexts(self, suite, identity):
@@ -34,7 +37,7 @@ class Profile:
 
 
 def _credential(data, public, kid):
-    """As edhoc.cwt_credential of a CWT that has been read before."""
+    """As edhoc.cwt_credential of a CWT that has been read before; a CCS stands for itself."""
     from admit_protocol.edhoc import credential_of
 
-    return credential_of(data[1:], public, kid)  # tag 18 is one byte
+    return credential_of(data[1:] if data[0] == _TAG_SIGN1 else data, public, kid)

@@ -16,10 +16,17 @@ class Request:
         self.path = message.path
         self.queries = message.queries
         self.payload = message.payload
+        self.decision = None  # the rule.Decision that allows it, if it took a rule
+        self.arguments = self.invocation = None  # of an invocation: what its rule is asked about; (who, id)
 
     def watches(self, output_name):
         """Does the answer change with that output? A handler that knows better sets this."""
         return False
+
+    @property
+    def method_bit(self):
+        """The method in AIF's mask, which is what rules know: RFC 9237 section 3."""
+        return 1 << self.method - 1
 
     @property
     def name(self):

@@ -9,11 +9,11 @@ from admit_protocol import cbor
 from admit_protocol.coap import CHANGED, CONTENT_CBOR, DELETE, DELETED, GET, POST, PUT, response
 from admit_protocol.const import const
 from admit_protocol.errors import Denied, MethodNotAllowed, NotFound, Unauthenticated
-from admit_protocol.rule import method_bit
 
 _ANYONE = const("anyone")
-_PROVEN = const("proven")  # any session: the peer holds a grant of this site, whatever it allows
-_GRANTED = const("granted")  # a grant that counts on this device now
+_KEY = const("key")  # any session: a newcomer's too
+_PROVEN = const("proven")  # any other: the peer holds a grant of this site, whatever it allows
+_GRANTED = const("granted")  # a grant that counts on this device now, and no lockdown or denial
 _RULED = const("ruled")  # a rule of the grant must name it
 _DIAGNOSIS = const("diagnosis")  # as _RULED, but neither a damaged policy nor a damaged journal is in its way
 _CABLE = const("cable")  # as _RULED; in factory state whoever has the cable
@@ -58,7 +58,12 @@ class Resources:
             _RULED,
             {GET: lambda request: routines().describe(request), POST: lambda request: routines().invoke(request)},
         )
-        self._table[("bundle",)] = (_PROVEN, {POST: self._seldom})
+        for path in ("enrol", "grants"):
+            self._table[(path,)] = (_KEY, {GET: self._seldom, POST: self._seldom})
+        for path in ("bundle", "time"):
+            self._table[(path,)] = (_PROVEN, {GET: self._seldom, POST: self._seldom})
+        for path in ("presence", "approvals"):
+            self._table[(path,)] = (_GRANTED, {GET: self._seldom, POST: self._seldom})
         self._table[("journal",)] = (_RULED, {GET: self._seldom})
         self._table[("health",)] = (_DIAGNOSIS, {GET: self._seldom})
 
@@ -76,6 +81,10 @@ class Resources:
             raise NotFound("resource-unknown")
         if request.method not in handlers:
             raise MethodNotAllowed("coap-method")
+        if (
+            request.decision and not request.invocation and not request.again
+        ):  # an invocation: once it is known to be new
+            self._access.spend(request)
         return handlers[request.method](request)
 
     def _authorize(self, request, who, key):
@@ -86,29 +95,39 @@ class Resources:
             raise Unauthenticated("session-needed")  # nobody has standing, not even who knows the sealed label
         if request.session is None:
             raise Unauthenticated("session-needed")
-        if who == _PROVEN:
+        if who == _KEY or who == _PROVEN and not request.session.newcomer:
             return
         what = "/" + "/".join(request.path)
         if len(what) > _MAX_PATH:
             raise NotFound("resource-unknown")
-        subject, diagnosing = request.session.subject, who == _DIAGNOSIS
-        if who == _GRANTED:
-            decision = self._access.decide_standing(subject)
-        else:
-            arguments = self._routines().arguments(request) if key == _ROUTINE and request.method == POST else None
-            decision = self._access.decide(subject, method_bit(request.method), what, arguments, diagnosing)
+        decision = self._decide(request, who, what)
         is_worth_a_record = (who != _GRANTED and not request.again) or not decision.allowed
-        if is_worth_a_record and not (diagnosing and self._journal.is_damaged):
-            self._journal.decision(subject.kid, _METHODS[request.method] + what, decision)
+        if decision.allowed and key == ("journal",) and request.query("from", 0) >= self._journal.count:
+            is_worth_a_record = False  # nothing new to read, which whoever waits for it asks often
+        if is_worth_a_record and not (who == _DIAGNOSIS and self._journal.is_damaged):
+            session = request.session
+            self._journal.decision(session.subject.key, _METHODS[request.method] + what, decision, session.root)
         if not decision.allowed:
             raise Denied(decision.reason, decision.detail, decision.rule)
         if not request.again:
             self._login.touch(request.session)
 
+    def _decide(self, request, who, what):
+        """The decision on a request for the resource `what`; one that a rule made stays with the request."""
+        method, session = request.method_bit, request.session
+        if who in (_GRANTED, _PROVEN):
+            return self._access.visit(session, method, what)
+        how = {"diagnosing": who == _DIAGNOSIS, "again": request.again}
+        if request.method == POST and len(request.path) == 2 and request.path[0] == "r":
+            request.arguments, request.invocation, is_known = self._routines().invocation(request)
+            how["again"] = is_known
+        request.decision = self._access.decide(session, method, what, request.arguments, **how)
+        return request.decision
+
     def _log_in(self, request):
         """POST /login: it is this user's turn at the kiosk."""
         self._login.open(request.session)
-        body = {_LOGIN_IDLE_S: self._login.idle_ms // 1000, _LOGIN_SUBJECT: request.session.subject.subject}
+        body = {_LOGIN_IDLE_S: self._login.idle_ms // 1000, _LOGIN_SUBJECT: request.session.name}
         return response(CHANGED, cbor.encode(body), CONTENT_CBOR)
 
     def _log_out(self, request):

@@ -1,17 +1,22 @@
 """/r: list the routines, read one's signature and state, invoke it.
 
-The order is the same for every invocation: parse, decide, look whether this id was used, note it, run, note the
-outcome. Loaded with the first request for a routine, and forgotten when all is quiet again.
+The order is the same for every invocation: parse, decide, look whether this id was used, note it, count what that uses
+up, run, note the outcome. So an id is used up before a use is, and neither is ever had twice. Loaded with the first
+request for a routine, and forgotten when all is quiet again.
 """
 
 from admit_device.faults import print_exception
 from admit_device.invocations import DONE, FAILED, Invocations, parse_invocation
+from admit_device.ondemand import borrowed
 from admit_device.routine_forms import arguments, signature, with_defaults
 from admit_protocol import cbor, kdf
 from admit_protocol import journal as records
-from admit_protocol.coap import CHANGED, CONTENT, CONTENT_CBOR, POST, response
-from admit_protocol.errors import NotFound
-from admit_protocol.rule import method_bit
+from admit_protocol.coap import CHANGED, CONTENT, CONTENT_CBOR, response
+from admit_protocol.const import const
+from admit_protocol.errors import AdmitError, NotFound
+
+_POST = const(2)  # in AIF's mask
+_STILL_TO_DO = ("rule-argument", "rule-presence", "rule-approvals")
 
 
 class RoutineResource:
@@ -29,14 +34,19 @@ class RoutineResource:
         return self._invocations.running()
 
     def list(self, request):
-        """GET /r: the signatures of those routines that this subject may invoke now, given the right arguments."""
-        subject = request.session.subject
-        signatures = {name: signature(each) for name, each in self._routines.items() if self._may(subject, name)}
+        """GET /r: the signatures of those routines that may be invoked in this session now, given what is still to be
+        done for that: the right arguments, presence, approvals.
+        """
+        with borrowed():  # once for all of them
+            from admit_device import decisions as decisions
+
+            names = [name for name in self._routines if self._may(request.session, name)]
+        signatures = {name: signature(self._routines[name]) for name in names}
         return response(CONTENT, cbor.encode(signatures), CONTENT_CBOR)
 
-    def _may(self, subject, name):
-        decision = self._access.decide(subject, method_bit(POST), "/r/" + name)
-        return decision.allowed or decision.reason == "rule-argument"
+    def _may(self, session, name):
+        decision = self._access.decide(session, _POST, "/r/" + name)
+        return decision.allowed or decision.reason in _STILL_TO_DO
 
     def describe(self, request):
         """GET /r/<name>: its signature, and the state of the outputs that it moves."""
@@ -49,11 +59,15 @@ class RoutineResource:
         }
         return response(CONTENT, cbor.encode(body), CONTENT_CBOR)
 
-    def arguments(self, request):
-        """The arguments of an invocation, for the decision; not checked yet. Raises Malformed."""
-        given = parse_invocation(request.payload)[1]
-        routine = self._routines.get(request.name)
-        return with_defaults(routine, given) if routine else given
+    def invocation(self, request):
+        """(arguments for the decision, not checked yet; (who, id); whether that is known) of an invocation.
+
+        Raises Malformed, and Busy("routine-running").
+        """
+        identifier, given = parse_invocation(request.payload)
+        routine, who = self._routines.get(request.name), _who(request)
+        arguments = with_defaults(routine, given) if routine else given
+        return arguments, (who, identifier), self._invocations.outcome(who, identifier) is not None
 
     def invoke(self, request):
         """POST /r/<name>: run it, at most once for its id. Returns a response, or a coroutine that returns one."""
@@ -65,7 +79,12 @@ class RoutineResource:
         if known is not None:
             return _outcome(known)
         self._invocations.start(who, identifier)
-        self._kiosk.user = request.session.subject.subject
+        try:
+            self._access.spend(request)
+        except AdmitError as error:  # what cannot be counted is not done
+            self._invocations.finish(who, identifier, FAILED, error.reason)
+            raise
+        self._kiosk.user = request.session.name
         return self._run(routine, checked, lambda state, result: self._end(request, identifier, state, result))
 
     def _run(self, routine, arguments, end):
@@ -85,7 +104,7 @@ class RoutineResource:
     def _end(self, request, identifier, state, result):
         told = _outcome(self._invocations.finish(_who(request), identifier, state, result))
         outcome = records.DONE if state == DONE else records.FAILED
-        self._journal.record(records.INVOCATION, request.session.subject.kid, "/r/" + request.name, outcome)
+        self._journal.record(records.INVOCATION, request.session.subject.key, "/r/" + request.name, outcome)
         return told
 
     def _routine(self, request):

@@ -9,14 +9,11 @@ Wrong proofs are counted before they are checked, five and then with a doubling 
 can make one: a passer-by cannot, and so locks nobody out.
 """
 
+from admit_device.attempts import delay_ms
 from admit_device.identity import LABEL
 from admit_device.sessions import Session
 from admit_protocol import kdf, label, oscore, oscore_option
-from admit_protocol.const import const
 from admit_protocol.errors import Busy, Unauthenticated
-
-_FREE_ATTEMPTS = const(5)
-_MAX_DELAY_MS = const(3600 * 1000)
 
 
 def seal(identity, secret):
@@ -67,13 +64,3 @@ def _attempt(identity, clock, secret, wrong, check):
     result = check()
     identity.keep({LABEL: [secret, 0]})
     return result
-
-
-def delay_ms(wrong):
-    """How long to wait after so many wrong proofs: nothing after the first ones, then double each time, to an hour.
-
-    It counts from the last one, or from the start of a device that was switched off meanwhile.
-    """
-    if wrong < _FREE_ATTEMPTS:
-        return 0
-    return min(1000 << min(wrong - _FREE_ATTEMPTS, 12), _MAX_DELAY_MS)

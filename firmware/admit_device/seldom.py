@@ -8,7 +8,7 @@ import gc
 
 from admit_device.identity import FACTORY
 from admit_protocol import cbor
-from admit_protocol.coap import CHANGED, CONTENT, CONTENT_CBOR, CONTENT_LINK, response
+from admit_protocol.coap import CHANGED, CONTENT, CONTENT_CBOR, CONTENT_LINK, POST, response
 from admit_protocol.const import const
 from admit_protocol.errors import Unauthenticated
 
@@ -20,6 +20,12 @@ _MAX_VALUE = const(4)
 _BOARD_ID = const(5)
 _TEST_ONLY = const(6)
 _CHALLENGE = const(7)
+_ANCHOR = const(8)
+_EPOCH = const(1)
+_PAGE = const(2)
+_HEAD = const(3)
+_NOTICE = const(4)
+_AFTER = const(5)
 _CHALLENGE_LENGTH = const(8)
 
 _CORE = const(
@@ -49,6 +55,8 @@ def describe(request, device):
         body[_TEST_ONLY] = True
     if identity.credential:
         body[_CREDENTIAL] = identity.credential.data
+        if request.query("anchor", 0):  # of a phone that knows no more of the site than its id
+            body[_ANCHOR] = identity.anchor_data()
     if identity.label:
         body[_CHALLENGE] = link.challenge = identity.suite.random(_CHALLENGE_LENGTH)
     return response(CONTENT, cbor.encode(body), CONTENT_CBOR)
@@ -58,7 +66,7 @@ def join(request, device):
     """POST and PUT /identity: see commissioning.py."""
     from admit_device.commissioning import join
 
-    told = join(request, device.identity, device.ports)
+    told = join(request, device.identity, device.ports, device.clock)
     device.joined()
     return told
 
@@ -68,7 +76,7 @@ def release(request, device):
     from admit_device.maintenance import release
 
     _check_cable(request, device)
-    return release(device.ports, device.version)
+    return release(device)
 
 
 def reset(request, device):
@@ -85,12 +93,35 @@ def _check_cable(request, device):
         raise Unauthenticated("session-needed")
 
 
-def take_bundle(request, device):
-    """POST /bundle: a policy bundle, from whoever carried it."""
-    if device.access.apply_bundle(request.payload):
-        device.journal.policy(request.session.subject.kid, device.access.epoch)
-        device.show_state()  # which a damaged policy had changed
-    return response(CHANGED)
+def carry(request, device):
+    """/bundle, from and for whoever carries it. POST: a policy. GET ?from=N: what is for the authority."""
+    if request.method == POST:
+        if device.access.apply_bundle(request.payload):
+            device.journal.policy(request.session.subject.key, device.access.epoch)
+            device.policy_changed()
+        return response(CHANGED)
+    from admit_device.journal_page import carried
+    from admit_device.policy import stored_notice
+
+    page, head, after = carried(device.journal, device.identity, device.suite, request.query("from", 0))
+    body = {_EPOCH: device.access.epoch, _PAGE: page, _HEAD: head, _NOTICE: stored_notice(device.access), _AFTER: after}
+    return response(CONTENT, cbor.encode(body), CONTENT_CBOR)
+
+
+def elsewhere(request, device):
+    """What has a module of its own."""
+    name = request.path[-1]
+    if name == "grants":
+        from admit_device.grants_resource import answer
+    elif name == "time":
+        from admit_device.time_resource import answer
+    elif name == "enrol":
+        from admit_device.enrol import answer
+    elif name == "presence":
+        from admit_device.presence import answer
+    else:
+        from admit_device.approvals import answer
+    return answer(request, device)
 
 
 def read_journal(request, device):
@@ -103,11 +134,15 @@ def read_journal(request, device):
 def health(request, device):
     """GET /health: how the device is."""
     gc.collect()
+    earliest, latest = device.clock.moment()
     body = {
         "version": device.version,
         "boots": device.boots,
         "uptime_s": device.clock.monotonic_ms() // 1000,
         "time": device.clock.now(),
+        "time_source": device.clock.source,
+        "time_uncertain_s": None if latest is None else latest - earliest,
+        "policy_epoch": device.access.epoch,
         "heap_free": gc.mem_free() if hasattr(gc, "mem_free") else None,
         "records": device.journal.count,
         "board": device.ports.name,
@@ -123,7 +158,12 @@ _ANSWERS = {
     "identity": join,
     "release": release,
     "reset": reset,
-    "bundle": take_bundle,
+    "bundle": carry,
+    "grants": elsewhere,
+    "time": elsewhere,
+    "enrol": elsewhere,
+    "presence": elsewhere,
+    "approvals": elsewhere,
     "journal": read_journal,
     "health": health,
 }

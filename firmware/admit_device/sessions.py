@@ -6,11 +6,14 @@ a reset (RAM only). How a peer proves its key is handshakes.py's; whether it may
 
 from admit_device.ondemand import OnDemand, rest
 from admit_protocol.const import const
-from admit_protocol.errors import AdmitError, Unauthenticated
+from admit_protocol.errors import AdmitError, Unauthenticated, Untrusted
 
 _IDLE_MS = const(600 * 1000)
 _MAX_SESSIONS = const(8)
 _MAX_OF_ONE = const(2)  # of one key: a third closes that key's oldest, so that nobody takes every place
+_MAX_NEWCOMERS = const(2)  # keys without a grant: whoever comes along can have one, so these make room first
+_NEWCOMER_IDLE_MS = const(60 * 1000)
+_MAX_GRANTS = const(4)  # of one session
 
 
 class HandshakeFailed(Exception):
@@ -22,14 +25,58 @@ class HandshakeFailed(Exception):
 
 
 class Session:
-    """A proven peer: its OSCORE context, and the subject (grant) that it authenticated as."""
+    """A proven peer: its OSCORE context, and the grants of its key: that with which it authenticated is the first.
 
-    def __init__(self, context, subject, now_ms, lasting=False):
+    `binding`: 32 bytes that this device and this peer alone know; of `nonce`, `present`, `code` and `pairing` time.py,
+    presence.py and enrol.py know more.
+    """
+
+    def __init__(self, context, subject, now_ms, binding=b"", lasting=False):
         self.context = context
-        self.subject = subject
+        self.grants = [subject]
+        self.binding = binding
+        self.nonce = self.code = self.pairing = None
+        self.present = (0, 0)
         self.heard_ms = now_ms
         self.link = None  # where it was heard last: a session may move to another
         self.lasting = lasting  # preshared: no handshake made it, and silence does not end it
+        self.stands = lasting  # did any of its grants count here when that was last asked?
+
+    @property
+    def subject(self):
+        """The grant that the peer authenticated as: standing.Grant."""
+        return self.grants[0]
+
+    @property
+    def root(self):
+        """The login key of whom the authority trusted: who may pass a grant on makes as many keys as they like."""
+        return ((self.subject,) + self.subject.chain)[-1].key
+
+    @property
+    def name(self):
+        """What the peer is called; and through whom, where it was not the authority that wrote that name."""
+        subject = self.subject
+        return subject.subject + (", through " + subject.chain[-1].subject if subject.chain else "")
+
+    @property
+    def newcomer(self):
+        """Is no grant of this key known? Then its subject is one of nothing, on no device."""
+        return self.grants[0].audience == ()
+
+    @property
+    def idle_ms(self):
+        """How long the session outlives its last word."""
+        return _NEWCOMER_IDLE_MS if self.newcomer else _IDLE_MS
+
+    def adopt(self, grant):
+        """Let a verified grant of the very key that authenticated count in this session; a newcomer's is the first.
+
+        Raises Untrusted("grant-other-key").
+        """
+        if grant.key != self.subject.key:
+            raise Untrusted("grant-other-key", "the grant is for another key")
+        known = [] if self.newcomer else [each for each in self.grants if each.kid != grant.kid]
+        self.grants = (known + [grant])[-_MAX_GRANTS:]
 
 
 class Sessions:
@@ -49,7 +96,7 @@ class Sessions:
         self._sessions = {}
         self._ended = ended
         for context, subject in profile.contexts(suite, identity):
-            self._sessions[context.recipient_id] = Session(context, subject, clock.monotonic_ms(), True)
+            self._sessions[context.recipient_id] = Session(context, subject, clock.monotonic_ms(), lasting=True)
 
     def expect_handshake(self):
         """Load what a handshake takes, so that its first message need not wait for that."""
@@ -94,7 +141,7 @@ class Sessions:
         session.heard_ms = self._clock.monotonic_ms()
         if session.link is not link:
             session.link = link
-            link.proven = self._has_standing(session.subject)
+            self._weigh(session)
         return session, inner, reference
 
     def abandon(self, link):
@@ -114,13 +161,22 @@ class Sessions:
             self.abandon(link)
             self._journal.count_failure()
         for session in list(self._sessions.values()):
-            if now_ms - session.heard_ms >= _IDLE_MS and not session.lasting:
+            if now_ms - session.heard_ms >= session.idle_ms and not session.lasting:
                 self.close(session)
+
+    def newcomers(self):
+        """The sessions of keys of which no grant is known."""
+        return [each for each in self._sessions.values() if each.newcomer]
+
+    def reconsider(self):
+        """Who counts here has changed: so has whose link keeps its place."""
+        for session in self._sessions.values():
+            self._weigh(session)
 
     def deadline(self):
         """When `expire` may have something to do, in milliseconds of the monotonic clock, or None."""
         times = self._handshakes.deadlines() if self._handshakes else []
-        times += [each.heard_ms + _IDLE_MS for each in self._sessions.values() if not each.lasting]
+        times += [each.heard_ms + each.idle_ms for each in self._sessions.values() if not each.lasting]
         return min(times) if times else None
 
     def busy(self):
@@ -149,24 +205,31 @@ class Sessions:
 
     def _finish(self, link, c_r, message_3):
         """Make the session of a handshake that ends well; what that took goes before what a session takes comes."""
-        subject, secret, salt, c_i, c_r = self.expect_handshake().finish(link, c_r, message_3)
+        subject, secret, salt, c_i, c_r, binding = self.expect_handshake().finish(link, c_r, message_3)
         self.rest()
-        self._make_room(subject)
         context = self._oscore().Context(self._suite, secret, salt, c_i, c_r)
-        self._sessions[c_r] = Session(context, subject, self._clock.monotonic_ms())
-        link.proven = self._has_standing(subject)
+        session = Session(context, subject, self._clock.monotonic_ms(), binding)
+        self._make_room(session)
+        self._sessions[c_r] = session
+        self._weigh(session)
+        link.proven, link.met = session.stands, True
 
-    def _has_standing(self, subject):
-        """Whether this peer's link keeps its place: who has no standing here does not keep others out."""
-        return self._access.decide_standing(subject).allowed
+    def _weigh(self, session):
+        """Whose session, and whose link, keeps its place: who has no standing here does not keep others out."""
+        session.stands = self._access.has_standing(session)
+        if session.link is not None:
+            session.link.proven = session.stands
 
-    def _make_room(self, subject):
-        """Close the session that has been silent longest, of the same key if it has enough, if a place is needed."""
-        of_one = [each for each in self._sessions.values() if each.subject.key == subject.key and not each.lasting]
+    def _make_room(self, newest):
+        """Close the session that has been silent longest, of the same key if it has enough, if a place is needed; that
+        of somebody without standing rather than another's.
+        """
+        live, newcomers = list(self._sessions.values()), self.newcomers()
+        of_one = [each for each in live if each.subject.key == newest.subject.key and not each.lasting]
         if len(of_one) >= _MAX_OF_ONE:
             self.close(min(of_one, key=_heard_ms))
-        elif len(self._sessions) >= _MAX_SESSIONS:
-            self.close(min(self._sessions.values(), key=_heard_ms))
+        elif newest.newcomer and len(newcomers) >= _MAX_NEWCOMERS or len(live) >= _MAX_SESSIONS:
+            self.close(min(newcomers or [each for each in live if not each.stands] or live, key=_heard_ms))
 
 
 def _load():

@@ -28,10 +28,13 @@ class Stranger:
 
     def __init__(self, name, data, key, rules):
         self.subject = name
-        self.kid = (name + "\0\0\0\0\0\0\0\0").encode()[:8]
+        self.id = self.kid = (name + "\0\0\0\0\0\0\0\0").encode()[:8]
         self.data = data
         self.key = key
         self.rules = tuple((pattern, methods, {}) for pattern, methods in rules)
+        self.selectors = self.chain = ()
+        self.audience, self.enrol = ("*",), 0
+        self.parent = self.not_before = self.expires = None
 
 
 class StrangerProfile(Profile):
@@ -81,7 +84,7 @@ class StrangerAccess(Access):
 
     def decide_standing(self, subject, diagnosing=False):
         if isinstance(subject, Stranger):
-            return rule.Decision(True, "grant-counts", None, "")
+            return rule.answer(True, "grant-counts")
         return super().decide_standing(subject, diagnosing)
 
 

@@ -1,7 +1,7 @@
 """CCS, raw public keys as CWT claims sets: RFC 9528 section 3.5.2.
 
-Owns: their bytes, and how EDHOC uses one as a credential. Only devices with test identities load this.
-Rules: a CCS is signed by nobody: its key is trusted only for being known beforehand.
+Owns: their bytes, and how EDHOC uses one as a credential.
+Rules: a CCS is signed by nobody: its key is trusted only for being known beforehand, or as a newcomer's, with nothing.
 Must not know: whose key it is.
 """
 

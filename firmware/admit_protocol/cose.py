@@ -17,8 +17,13 @@ from .p256_curve import N
 # What a signature is for: its external_aad. A signature of one kind never passes for another.
 DEVICE_CREDENTIAL = const(b"admit:device-credential")
 GRANT = const(b"admit:grant")
+DELEGATION = const(b"admit:delegation")
 BUNDLE = const(b"admit:bundle")
 JOURNAL_HEAD = const(b"admit:journal-head")
+ENROLMENT = const(b"admit:enrolment")
+APPROVAL = const(b"admit:approval")
+TIME = const(b"admit:time")
+NOTICE = const(b"admit:notice")
 
 # Header labels of which other modules know, RFC 9052 section 3.1.
 KID = const(4)

@@ -4,9 +4,7 @@ A signature of one purpose never passes for another, so nobody else may take the
 of them moves it to cose.py.
 """
 
-DELEGATION = b"admit:delegation"
 RELEASE = b"admit:release"
 RECEIPT = b"admit:receipt"
-APPROVAL = b"admit:approval"
 VOUCHER = b"admit:voucher"
 WIPE_CERTIFICATE = b"admit:wipe-certificate"

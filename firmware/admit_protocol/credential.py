@@ -1,22 +1,23 @@
 """Device credentials: the CWT by which a site's authority vouches for one device's key.
 
-Owns: its claims (iss, sub, iat, cnf; `TEST_ONLY` if so; no others) and the device's one-byte `kid`.
+Owns: its claims (iss, sub, iat, cnf, SEAL_KEY; TEST_ONLY if so; no others) and the device's one-byte `kid`.
 Rules: it never expires; it ends when the device leaves the site or makes a new key.
 Must not know: whether the peer holds the key; EDHOC proves that.
 """
 
 from collections import namedtuple
 
-from . import cose, cwt, kdf
+from . import cbor, cose, cwt, kdf
 from .const import const
 from .errors import Malformed, Untrusted
 
 _MAX_DEVICE_ID = const(64)  # bytes of UTF-8
 
 # `public`: 64 bytes; `kid`: 1 byte; `site_id`: 16 bytes; `issued_at`: unix seconds; `data`: the whole token;
-# `test_only`: the key was made without a hardware source of randomness, and guards nothing.
+# `test_only`: the key was made without a hardware source of randomness, and guards nothing; `seal_public`: 64 bytes: to
+# this key bundles for the device are sealed.
 Credential = namedtuple(
-    "Credential", ("device_id", "public", "kid", "site_id", "issued_at", "sign1", "data", "test_only")
+    "Credential", ("device_id", "public", "kid", "site_id", "issued_at", "sign1", "data", "test_only", "seal_public")
 )
 
 
@@ -39,7 +40,7 @@ def parse(data):
     cose.check_form(token.sign1)
     claims = token.claims
     test_only = cwt.TEST_ONLY in claims
-    if len(claims) != 4 + test_only or not (cwt.ISS in claims and cwt.SUB in claims and cwt.IAT in claims):
+    if len(claims) != 5 + test_only or not (cwt.ISS in claims and cwt.SUB in claims and cwt.IAT in claims):
         raise Malformed("credential-claims")
     if test_only and claims[cwt.TEST_ONLY] is not True:
         raise Malformed("credential-claims", "test only")
@@ -49,8 +50,13 @@ def parse(data):
     public, device_kid = cwt.cnf_key(claims)
     if not _is_one_byte_int(device_kid):
         raise Malformed("credential-kid")
+    seal_public, seal_kid = cose.decode_key(cbor.expect(claims.get(cwt.SEAL_KEY), dict, "credential-claims"))
+    if seal_kid is not None:
+        raise Malformed("credential-claims", "seal key")
     site_id = cwt.parse_issuer(claims[cwt.ISS])
-    return Credential(device_id, public, device_kid, site_id, claims[cwt.IAT], token.sign1, token.data, test_only)
+    return Credential(
+        device_id, public, device_kid, site_id, claims[cwt.IAT], token.sign1, token.data, test_only, seal_public
+    )
 
 
 def verify(credential, anchor, suite):

@@ -22,6 +22,11 @@ CNF = const(8)
 SCOPE = const(9)  # RFC 9200 section 5.8.3
 SIG_KEY = const(-65537)  # private use: the COSE_Key with which the subject signs
 TEST_ONLY = const(-65538)  # private use: True if the key was made without a hardware source of randomness
+SELECTORS = const(-65539)  # private use: the groups and roles of a grant's holder
+DELEGATE = const(-65540)  # private use: how many links may follow a grant
+PARENT = const(-65541)  # private use: the kid of the grant that a delegation was made from
+ENROL = const(-65542)  # private use: for how many phones a grant is an invite
+SEAL_KEY = const(-65543)  # private use: the COSE_Key to which bundles for a device are sealed
 
 _CNF_COSE_KEY = const(1)  # RFC 8747 section 3.2
 
@@ -86,7 +91,7 @@ def _holds(name, value):
         return isinstance(value, str)
     if name == CTI:
         return isinstance(value, bytes)
-    if name in (CNF, SIG_KEY):
+    if name in (CNF, SIG_KEY, SEAL_KEY):
         return isinstance(value, dict)
     if name == AUD:
         return isinstance(value, str) or (isinstance(value, list) and value != [] and _all_text(value))

@@ -1,6 +1,7 @@
 """The grant: the authority's CWT that binds a user's key to rules, on some devices, for some time.
 
-Owns: its claims, the two forms of `scope` (docs/SPEC.md), and who may issue what.
+Owns: its claims and the two forms of `scope` (docs/SPEC.md). A delegation has the same claims; delegation.py verifies
+it.
 Rules: parse, then verify (signature, site), then decide (standing.py: device, life, revocation; rule.py: the rest).
 `scope` is plain AIF where AIF says it all, else a form that a reader of AIF cannot read, so that it grants nothing
 rather than too much.
@@ -16,7 +17,9 @@ from .standing import Grant
 
 KID_LENGTH = const(8)
 ID_LENGTH = const(8)
+MAX_DELEGATE = const(4)
 _MAX_SUBJECT = const(64)  # bytes of UTF-8
+_MAX_ENROL = const(255)
 
 _SCOPE_VERSION = const(1)
 
@@ -33,11 +36,11 @@ def parse(data):
     """
     parsed = cwt.parse(data)
     cose.check_form(parsed.sign1)
-    claims = parsed.claims
-    return Grant(
+    claims, kid = parsed.claims, kid_of(parsed.data)
+    found = Grant(
         parsed.data,
-        kid_of(parsed.data),
-        _check_id(claims.get(cwt.CTI)),
+        kid,
+        _check_id(claims.get(cwt.CTI), kid if cwt.PARENT in claims else None),
         cwt.parse_issuer(claims.get(cwt.ISS)),
         _check_subject(claims.get(cwt.SUB)),
         _parse_audience(claims.get(cwt.AUD)),
@@ -47,22 +50,35 @@ def parse(data):
         expect(claims.get(cwt.IAT), int, "grant-issued-at"),
         claims.get(cwt.NBF),
         claims.get(cwt.EXP),
+        _parse_selectors(claims.get(cwt.SELECTORS)),
+        _parse_count(claims.get(cwt.DELEGATE), MAX_DELEGATE, "grant-delegate"),
+        _check_parent(claims.get(cwt.PARENT)),
+        _parse_count(claims.get(cwt.ENROL), _MAX_ENROL, "grant-enrol"),
+        (),
     )
+    if found.enrol and not _can_invite(found):
+        raise Malformed("grant-enrol")
+    return found
 
 
 def verify_issuer(grant, public, site_id, suite):
     """Believe the grant: it is of this site, and signed by its authority.
 
-    Raises Untrusted grant-other-site or Unverified cose-signature.
+    Raises Untrusted grant-other-site or grant-parent-missing, Unverified cose-signature.
     """
     if not suite.verify(public, *signed_for(grant, site_id)):
         raise Unverified("cose-signature")
 
 
 def signed_for(grant, site_id):
-    """(the bytes that are signed, the signature) of a grant of this site. Raises Untrusted grant-other-site."""
+    """(the bytes that are signed, the signature) of a grant of this site.
+
+    Raises Untrusted grant-other-site, or grant-parent-missing for what another grant's holder signed.
+    """
     if grant.site_id != site_id:
         raise Untrusted("grant-other-site", "the grant is another site's")
+    if grant.parent:
+        raise Untrusted("grant-parent-missing")
     return cose.signed(cose.parse_sign1(grant.data), cose.GRANT)
 
 
@@ -87,8 +103,11 @@ def decode_scope(data):
     return rules
 
 
-def _check_id(value):
-    if len(expect(value, bytes, "grant-id")) != ID_LENGTH:
+def _check_id(value, own):
+    """The authority gives its grants ids; a delegation has its `own`, its kid, lest a giver choose somebody else's."""
+    if value is None and own:
+        return own
+    if own or len(expect(value, bytes, "grant-id")) != ID_LENGTH:
         raise Malformed("grant-id")
     return value
 
@@ -113,3 +132,42 @@ def _parse_sig_key(value):
     if value is None:
         return None
     return cose.decode_key(expect(value, dict, "grant-sig-key"))[0]
+
+
+def _parse_selectors(value):
+    if value is None:
+        return ()
+    last = ""
+    for selector in expect(value, list, "grant-selectors"):
+        rule_reader.check_selector(selector)
+        if selector <= last or selector[0] not in "gr":  # group: or role:
+            raise Malformed("grant-selectors")
+        last = selector
+    if not last:
+        raise Malformed("grant-selectors")
+    return tuple(value)
+
+
+def _parse_count(value, most, reason):
+    if value is None:
+        return 0
+    if not 0 < expect(value, int, reason) <= most:
+        raise Malformed(reason)
+    return value
+
+
+def _check_parent(value):
+    if value is not None and len(expect(value, bytes, "grant-parent")) != KID_LENGTH:
+        raise Malformed("grant-parent")
+    return value
+
+
+def _can_invite(grant):
+    """An invite is redeemed at one device, which counts; its key passes it on, so it needs no other."""
+    return (
+        grant.parent is None
+        and grant.sig_key is None
+        and grant.delegate > 0
+        and len(grant.audience) == 1
+        and not grant.audience[0].endswith("*")
+    )

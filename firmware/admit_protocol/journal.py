@@ -1,7 +1,7 @@
 """The journal's records, the hash chain through them, and the head that the device signs.
 
 Owns: the bytes of a record, `chain` and the signed head. Reading and proving a journal is journal_reader.py's.
-Rules: a record names people by the kid of their grant, never by name.
+Rules: a record names people by their key, never by name.
 Must not know: where records are kept, or what is worth one.
 """
 
@@ -17,9 +17,13 @@ LOGOUT = const(4)
 DECISION = const(5)
 INVOCATION = const(6)
 POLICY = const(7)
-TIME = const(8)
+TIME_SET = const(8)
 HANDSHAKES_FAILED = const(9)
-GRANT = const(10)
+CHAIN = const(10)
+ENROLLED = const(11)
+PAIRED = const(12)
+APPROVED = const(13)
+PRESENCE = const(14)
 
 # outcomes
 ALLOWED = const(1)
@@ -33,11 +37,20 @@ RULE = const(2)
 COUNT = const(3)
 REPEATED = const(4)
 EPOCH = const(5)
+UNCERTAIN_S = const(6)
+FLOOR = const(7)
+BY = const(8)
+KEY = const(9)
 
 
 def encode_record(seq, time, kind, who, what, outcome, extra):
     """The bytes of one record."""
     return cbor.encode([seq, time, kind, who, what, outcome, extra])
+
+
+def person(public):
+    """How a record names who holds the login key `public` (64 bytes): 8 bytes, a selector's "key:" in binary."""
+    return sha256(public)[:8]
 
 
 def first_head(device_public):

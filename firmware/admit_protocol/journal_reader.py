@@ -20,9 +20,13 @@ KINDS = {
     journal.DECISION: "decision",
     journal.INVOCATION: "invocation",
     journal.POLICY: "policy",
-    journal.TIME: "time",
+    journal.TIME_SET: "time set",
     journal.HANDSHAKES_FAILED: "handshakes failed",
-    journal.GRANT: "grant",
+    journal.CHAIN: "grants handed in",
+    journal.ENROLLED: "enrolled",
+    journal.PAIRED: "paired",
+    journal.APPROVED: "approved",
+    journal.PRESENCE: "presence",
 }
 OUTCOMES = {journal.ALLOWED: "allowed", journal.DENIED: "denied", journal.DONE: "done", journal.FAILED: "failed"}
 EXTRAS = {
@@ -31,6 +35,10 @@ EXTRAS = {
     journal.COUNT: "count",
     journal.REPEATED: "repeated",
     journal.EPOCH: "epoch",
+    journal.UNCERTAIN_S: "uncertain",
+    journal.FLOOR: "floor",
+    journal.BY: "by",
+    journal.KEY: "key",
 }
 
 _NONE = type(None)

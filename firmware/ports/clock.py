@@ -12,7 +12,7 @@ _FROM_1970_TO_2000_S = const(946_684_800)
 
 
 class Clock:
-    """`offset_s` moves the time of day; None makes a board that does not know it until it is told.
+    """`offset_s` moves the time of day; None makes a board that has no clock of its own for it.
 
     `ticks_ms` and `ticks_diff` are the interpreter's.
     """
@@ -33,12 +33,5 @@ class Clock:
         return self._monotonic_ms
 
     def now(self):
-        """Seconds since 1970 in UTC, or None if nobody has told."""
-        return None if self._offset_s is None else self._machine_s() + self._offset_s
-
-    def set(self, now):
-        """It is `now` seconds after 1970."""
-        self._offset_s = now - self._machine_s()
-
-    def _machine_s(self):
-        return int(time.time()) + self._epoch_s
+        """Seconds since 1970 in UTC, or None."""
+        return None if self._offset_s is None else int(time.time()) + self._epoch_s + self._offset_s

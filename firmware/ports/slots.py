@@ -9,6 +9,11 @@ from hashlib import sha256
 
 from admit_protocol.const import const
 
+try:
+    from os import ilistdir
+except ImportError:
+    from ports.slots_cpython import ilistdir
+
 _DIRECTORY = const(0x4000)
 
 
@@ -48,8 +53,8 @@ def ask_repl(root=""):
 
 
 def _names(folder, prefix):
-    for name in os.listdir(folder):
-        if os.stat(folder + "/" + name)[0] & _DIRECTORY:
+    for name, kind, *_ in ilistdir(folder):
+        if kind & _DIRECTORY:
             yield from _names(folder + "/" + name, prefix + name + "/")
         else:
             yield prefix + name

@@ -6,41 +6,44 @@ Must not know: how an act was asked for, and how the result is shown.
 """
 
 import os
-import re
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from admit import authority, wallet
+from admit import authority, groups, wallet
 from admit.authority import Authority
+from admit.editing import Edit, editing, first_bundle
+from admit.granting import grant_access
+from admit.names import check_name
 from admit.registry import Registry, create_registry
 from admit.registry_models import GrantRow, Key
+from admit.registry_people import put_key, put_user, user_of
 from admit.site import Site, registry_url, wallet_folder, write_config
-from admit_protocol import bundle, grant, rule, standing
-from admit_protocol.errors import Conflict, LocalError
+from admit.statements import Statement
+from admit.withdrawing import revoke_grant
+from admit_protocol import rule
+from admit_protocol.errors import Conflict
 
 EVERYTHING: list[tuple[str, int, dict]] = [("*", rule.ALL_METHODS, {})]
 EVERYWHERE = ["*"]
 
-_NAME = re.compile(r"\w[\w.@+-]*")
+_ADMINS_MAY_PASS_ON = 2  # times: what an admin pairs by hand at a device, and what its owner passes on
 
 
 @dataclass(frozen=True)
 class Access:
-    """What a grant is to allow: rules, on devices whose names match a pattern, within a life (unix seconds or None)."""
+    """What is granted: rules, those of a role too, on devices whose names match a pattern, within a life (unix seconds
+    or None), on `conditions` that hold for each rule; it may be passed on `delegate` times.
+    """
 
     audience: list[str]
     rules: list[tuple[str, int, dict]]
     not_before: int | None = None
     expires: int | None = None
-
-
-def check_name(name: str) -> str:
-    """`name` if it can name a user or a device. Raises LocalError admin-name."""
-    if not _NAME.fullmatch(name) or len(name.encode()) > 64:
-        raise LocalError("admin-name", f"'{name}' is no name: letters, digits and . _ @ + - after the first, 64 bytes")
-    return name
+    role: str | None = None
+    conditions: dict = field(default_factory=dict)
+    delegate: int = 0
 
 
 def check_new_site(folder: Path, admin: str) -> None:
@@ -70,15 +73,17 @@ def create_site(folder: Path, name: str, passphrase: str, admin: str, config: di
 def _fill(folder: Path, name: str, passphrase: str, admin: str, config: dict[str, str], now: int) -> None:
     signer = authority.create(folder, name, passphrase)
     write_config(folder, config)
-    registry = create_registry(registry_url(folder, Site(folder).setting("registry")))
+    site = Site(folder)
+    site.registry = create_registry(registry_url(folder, site.setting("registry")))
     try:
         keys = wallet.create(wallet_folder(folder, admin), signer.anchor)
-        registry.add_user(admin, keys.publics, now)
-        data = _issue(signer, registry.keys(admin)[0], Access(EVERYWHERE, EVERYTHING), now)
-        registry.add_grant(data, admin)
-        keys.add_grant(data)
+        with editing(site, signer, now, who=admin) as edit:
+            put_user(edit.session, admin, keys.publics, now)
+            edit.note("init", name)
+            everything = Access(EVERYWHERE, EVERYTHING, delegate=_ADMINS_MAY_PASS_ON)
+            grant_access(edit, statement(groups.USER + admin, everything))
     finally:
-        registry.close()
+        site.registry.close()
 
 
 def add_user(site: Site, name: str, publics: list[bytes] | None, now: int) -> Key:
@@ -87,82 +92,72 @@ def add_user(site: Site, name: str, publics: list[bytes] | None, now: int) -> Ke
     A wallet that is there already, because an earlier attempt stopped half-way, is taken as it is.
     """
     check_name(name)
+    registry: Registry = site.registry
     if publics is None:
-        if any(user.name == name for user in site.registry.users()):
+        if any(user.name == name for user in registry.users()):
             raise Conflict("registry-user-exists", f"there is a user {name} already")
         folder = wallet_folder(site.folder, name)
         whole = (folder / "public.pem").exists()
         publics = (wallet.Wallet(folder) if whole else wallet.create(folder, site.anchor)).publics
-    return site.registry.add_user(name, publics, now)
+    return registry.add_user(name, publics, now)
+
+
+def add_key(edit: Edit, name: str, publics: list[bytes]) -> Key:
+    """Give a user another key: they are granted with it what they are granted. Raises NotFound registry-no-user,
+    Conflict user-revoked or registry-key-exists.
+    """
+    if user_of(edit.session, name).revoked_at is not None:
+        raise Conflict("user-revoked", f"{name} was revoked")
+    key = put_key(edit.session, name, publics, edit.now)
+    edit.touch_users([name])
+    edit.note("key", f"{key.fingerprint} of {name}")
+    return key
+
+
+def statement(subject: str, access: Access) -> Statement:
+    """What `access` says of a subject, user:NAME or group:NAME."""
+    return Statement(
+        subject,
+        tuple(access.audience),
+        tuple((pattern, methods, conditions) for pattern, methods, conditions in access.rules),
+        access.role,
+        access.conditions,
+        access.not_before,
+        access.expires,
+        access.delegate,
+    )
 
 
 def give(site: Site, signer: Authority, user: str, access: Access, now: int) -> GrantRow:
-    """Issue a grant to a user's newest key; a local wallet gets it at once. Raises NotFound registry-no-user."""
-    key = site.registry.keys(user)[0]
-    data = _issue(signer, key, access, now)
-    row = site.registry.add_grant(data, user)
-    folder = wallet_folder(site.folder, user)
-    if (folder / "public.pem").exists():
-        keys = wallet.Wallet(folder)
-        if keys.publics[0] == key.public:
-            keys.add_grant(data)
-    return row
+    """Grant something to a user; the grant for their newest key. A local wallet gets it at once.
+
+    Raises NotFound registry-no-user, Conflict statement-exists, and as granting.grant_access does.
+    """
+    newest = site.registry.keys(user)[0].fingerprint
+    with editing(site, signer, now) as edit:
+        grant_access(edit, statement(groups.USER + user, access))
+    return next(row for row in edit.changes.issued if row.fingerprint == newest)
 
 
 def revoke(site: Site, signer: Authority, rows: list[GrantRow], now: int) -> list[str]:
-    """Take grants back: a bundle with a new epoch for each device that one of them is for. Returns those devices' ids.
+    """Take grants back, and what they were issued for. Returns the ids of the devices that must hear of it.
 
     The bundles then wait in `registry.pending_bundles()`; whoever delivers one reports `registry.bundle_held()`.
     """
-    registry: Registry = site.registry
-    before = registry.revoked()
-    rows = [row for row in rows if row.id not in before]
-    newly = [grant.parse(row.data) for row in rows]
-    gone = newly + [grant.parse(row.data) for row in registry.revoked_grants(now)]
-    bundles = []
-    for device in registry.devices():
-        if _ids_for(device.id, newly):
-            bundles.append(signer.issue_bundle(device.id, device.epoch + 1, _ids_for(device.id, gone), now))
-    registry.revoke([row.id for row in rows], bundles, now)
-    return [bundle.parse(data).device_id for data in bundles]
+    with editing(site, signer, now) as edit:
+        for row in rows:
+            known = edit.session.get(GrantRow, row.id)
+            if known and known.revoked_at is None:
+                revoke_grant(edit, known)
+    return edit.changes.devices
 
 
-def commission(site: Site, signer: Authority, device_id: str, public: bytes, now: int) -> bytes:
-    """Take a device into the site: its credential. Revocations made before it came wait for it as its first bundle.
+def commission(site: Site, signer: Authority, device_id: str, public: bytes, seal_public: bytes, now: int) -> bytes:
+    """Take a device into the site: its credential. What it must hear of from the start waits as its first bundle.
 
     Raises Conflict registry-device-exists if the name is taken by another key.
     """
     check_name(device_id)
-    data = signer.issue_credential(device_id, public, now)
-    is_new = all(device.id != device_id for device in site.registry.devices())
-    site.registry.add_device(data, now, first_bundle(site, signer, device_id, now) if is_new else None)
+    data = signer.issue_credential(device_id, public, seal_public, now)
+    site.registry.add_device(data, now, lambda session, device: first_bundle(signer, session, device, now))
     return data
-
-
-def first_bundle(site: Site, signer: Authority, device_id: str, now: int) -> bytes | None:
-    """What a new device must hear of: the revocations made before it came. None if there are none.
-
-    Its epoch is above that of every bundle that a device of this name was sent before.
-    """
-    registry: Registry = site.registry
-    gone = _ids_for(device_id, [grant.parse(row.data) for row in registry.revoked_grants(now)])
-    epoch = registry.next_epoch(device_id)
-    return signer.issue_bundle(device_id, epoch, gone, now) if gone or epoch > 1 else None
-
-
-def _ids_for(device_id: str, grants: list[grant.Grant]) -> list[bytes]:
-    """The ids of those grants that are for `device_id`."""
-    return [given.id for given in grants if standing.is_for(given, device_id)]
-
-
-def _issue(signer: Authority, key: Key, access: Access, now: int) -> bytes:
-    return signer.issue_grant(
-        key.user_name,
-        access.audience,
-        access.rules,
-        key.public,
-        now,
-        key.sig_public,
-        access.not_before,
-        access.expires,
-    )

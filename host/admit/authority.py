@@ -1,4 +1,4 @@
-"""A site's authority: the key that signs device credentials, grants and bundles, and the key that devices seal to.
+"""A site's authority: the key that signs credentials, grants, bundles and the time, and the key that devices seal to.
 
 Owns: `authority.pem` (ES256) and `authority-ecdh.pem` (ECDH) in the site's folder, and their anchor.
 Rules: both private keys are encrypted at rest, unlocked only when something must be signed, and never leave this file.
@@ -6,12 +6,12 @@ What is issued is parsed back first, so nothing leaves that a device would not r
 Must not know: the registry, and who asked for what.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from admit import keyfiles
 from admit.suite import HostPrivateKey, HostSuite
-from admit_protocol import anchor, bundle, credential, grant, issuing
+from admit_protocol import anchor, bundle, cose_encrypt, credential, grant, issuing
 from admit_protocol.errors import LocalError
 
 MIN_PASSPHRASE = 8  # characters
@@ -26,7 +26,8 @@ class Authority:
     def __init__(self, folder: Path, passphrase: Callable[[], str]):
         self._folder = folder
         self._passphrase = passphrase
-        self._key: HostPrivateKey | None = None
+        self._keys: dict[str, HostPrivateKey] = {}
+        self._said: str | None = None
         self.anchor = keyfiles.load_anchor(folder)
 
     def __repr__(self) -> str:
@@ -36,43 +37,70 @@ class Authority:
         """Ask for the passphrase now. Raises LocalError key-passphrase, or authority-other-key for swapped files."""
         self._signing_key()
 
-    def issue_credential(self, device_id: str, public: bytes, now: int, test_only: bool = False) -> bytes:
-        """The credential of a device; `public` is its key, 64 bytes; `test_only` if the device says that the key is."""
-        site_id, kid = self.anchor.site_id, credential.kid(public)
-        data = issuing.credential(self._signing_key(), site_id, device_id, public, kid, now, test_only)
+    def issue_credential(
+        self, device_id: str, public: bytes, seal_public: bytes, now: int, test_only: bool = False
+    ) -> bytes:
+        """The credential of a device for its two keys, 64 bytes each: with one it proves itself, to the other bundles
+        for it are sealed; `test_only` if the device says that they are.
+        """
+        key, kid = self._signing_key(), credential.kid(public)
+        data = issuing.credential(key, self.anchor.site_id, device_id, public, kid, now, seal_public, test_only)
         credential.verify(credential.parse(data), self.anchor, HostSuite())
         return data
 
     def issue_grant(
         self,
         subject: str,
-        audience: list[str],
-        rules: list[tuple],
+        audience: Sequence[str],
+        rules: Sequence[tuple],
         public: bytes,
         now: int,
         sig_public: bytes | None = None,
         not_before: int | None = None,
         expires: int | None = None,
+        selectors: Sequence[str] = (),
+        delegate: int = 0,
+        enrol: int = 0,
     ) -> bytes:
-        """A grant with a new random id. Raises Malformed for one that no device would read."""
+        """A grant with a new random id; the keywords as issuing.grant has them. Raises Malformed for one that no device
+        would read.
+        """
         key, grant_id = self._signing_key(), HostSuite().random(grant.ID_LENGTH)
-        more = {"sig_public": sig_public, "not_before": not_before, "expires": expires}
-        return issuing.grant(key, self.anchor.site_id, grant_id, subject, audience, rules, public, now, **more)
+        said = (subject, audience, rules, public, now, sig_public, not_before, expires, selectors, delegate, enrol)
+        return issuing.grant(key, self.anchor.site_id, grant_id, *said)
 
-    def issue_bundle(self, device_id: str, epoch: int, revoked: list[bytes], now: int) -> bytes:
-        """The bundle that tells a device which grants (8-byte ids) no longer count."""
-        data = issuing.bundle(self._signing_key(), self.anchor.site_id, device_id, epoch, revoked, now)
+    def issue_bundle(self, device_id: str, states: Sequence[tuple]) -> bytes:
+        """The bundle that brings a device from any but the last of `states` to that; each as bundle.NOTHING has it."""
+        said = issuing.changes(states)
+        data = issuing.bundle(self._signing_key(), self.anchor.site_id, device_id, **said)
         bundle.verify(bundle.parse(data), self.anchor, device_id, HostSuite())
         return data
 
+    def issue_notice(self, number: int, devices: Sequence[bytes], now: int) -> bytes:
+        """The notice to wallets of which devices, by their fingerprints, no longer count."""
+        return issuing.notice(self._signing_key(), self.anchor.site_id, number, now, devices)
+
+    def answer_time(self, device_id: str, nonce: bytes, now: int) -> bytes:
+        """The time, for a device that asked for it with `nonce`."""
+        return issuing.time_answer(self._signing_key(), self.anchor.site_id, device_id, nonce, now)
+
+    def unseal(self, data: bytes) -> bytes:
+        """What a device sealed to this authority. Raises what cose_encrypt.unseal does."""
+        return cose_encrypt.unseal(HostSuite(), self._private(_ECDH, self.anchor.ecdh_public), data)
+
     def _signing_key(self) -> HostPrivateKey:
-        if self._key is None:
-            pem = keyfiles.read_secret_file(self._folder / _SIGN)
-            key = keyfiles.parse_private_pem(pem, self._passphrase())
-            if key.public != self.anchor.sign_public:
-                raise LocalError("authority-other-key", f"{_SIGN} and the anchor do not belong together")
-            self._key = key
-        return self._key
+        return self._private(_SIGN, self.anchor.sign_public)
+
+    def _private(self, file: str, public: bytes) -> HostPrivateKey:
+        if file not in self._keys:
+            pem = keyfiles.read_secret_file(self._folder / file)
+            if self._said is None:
+                self._said = self._passphrase()
+            key = keyfiles.parse_private_pem(pem, self._said)
+            if key.public != public:
+                raise LocalError("authority-other-key", f"{file} and the anchor do not belong together")
+            self._keys[file] = key
+        return self._keys[file]
 
 
 def create(folder: Path, name: str, passphrase: str) -> Authority:

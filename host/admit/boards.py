@@ -6,15 +6,16 @@ what it changed are written together or not at all. What an identity had told is
 Must not know: what a step does to a board.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import cbor2
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from admit.registry_devices import Then, put_device
 from admit.registry_models import BoardRow, BundleRow, Device, HeadRow, ImageRow, RecordRow, RetiredRow, StepRow
 from admit_protocol import credential
 from admit_protocol.errors import Conflict, Unverified
@@ -38,30 +39,42 @@ class Run:
     who: str
 
 
+@dataclass(frozen=True)
+class Entry:
+    """What the journal says of a step: that it began, was done, or failed; and what is known of the board since."""
+
+    step: str
+    event: str
+    at: int
+    detail: str | None = None
+    board: str | None = None
+    set_hash: bytes | None = None
+
+
 class Boards:
     """What a Registry knows of boards."""
 
+    _read: Callable[[], AbstractContextManager[Session]]
     _change: Callable[[], AbstractContextManager[Session]]
-    _put_device: Callable[..., Device]
 
     def board(self, board_id: str) -> BoardRow | None:
         """A board, or None if it was never in hand."""
-        with self._change() as session:
+        with self._read() as session:
             return session.get(BoardRow, board_id)
 
     def boards(self) -> list[BoardRow]:
         """Every board, by its id."""
-        with self._change() as session:
+        with self._read() as session:
             return list(session.scalars(select(BoardRow).order_by(BoardRow.board_id)))
 
     def board_of(self, device_id: str) -> BoardRow | None:
         """The board that a device is on, or None."""
-        with self._change() as session:
+        with self._read() as session:
             return session.scalar(select(BoardRow).where(BoardRow.device_id == device_id))
 
     def steps(self, board_id: str) -> list[StepRow]:
         """The journal of a board's provisioning, the oldest first."""
-        with self._change() as session:
+        with self._read() as session:
             return list(session.scalars(select(StepRow).where(StepRow.board_id == board_id).order_by(StepRow.id)))
 
     def reserve(self, run: Run, now: int, again: bool = False) -> BoardRow:
@@ -82,40 +95,37 @@ class Boards:
             session.add(row)
             return row
 
-    def record_step(
-        self,
-        run: Run,
-        step: str,
-        event: str,
-        now: int,
-        detail: str | None = None,
-        board: str | None = None,
-        set_hash: bytes | None = None,
-    ) -> None:
-        """Journal that a step began, was done or failed, with what is known since. Raises Conflict board-reserved."""
+    def record(self, run: Run, *entries: Entry) -> None:
+        """Journal what became of steps and what is known since, whole or not at all. Raises Conflict board-reserved."""
         with self._change() as session:
-            row = _reserved(session, run)
-            row.board, row.set_hash, row.updated_at = board or row.board, set_hash or row.set_hash, now
-            if event == DONE:
-                row.state = max(row.state, step, key=STEPS.index)
-            session.add(_step(run, step, event, now, detail))
+            _note(session, _reserved(session, run), run, entries)
 
     def bind_device(
-        self, run: Run, credential_data: bytes, now: int, bundle_data: bytes | None = None, again: bool = False
+        self,
+        run: Run,
+        credential_data: bytes,
+        now: int,
+        then: Then | None = None,
+        again: bool = False,
+        entries: Sequence[Entry] = (),
     ) -> Device:
-        """The board is this device from now on; whatever it was before is retired in the same transaction.
+        """The board is this device from now on; whatever it was before is retired in the same transaction, and the
+        entries are journalled.
+
+        A device that is new is handed to `then`, in that transaction too.
 
         That needs `again`, unless the board was never seen to have taken that identity. Raises Conflict: board-wiped,
-        registry-device-exists, and device-retired for an identity that counts no more.
+        registry-device-exists, device-revoked, and device-retired for an identity that counts no more.
         """
         new = credential.parse(credential_data)
         with self._change() as session:
             row = _reserved(session, run)
+            _note(session, row, run, entries)
             _not_retired(session, new)
             for device in _replaced(session, row, new):
                 _may_retire(row, device, again)
                 _retire(session, device, run.board_id, now)
-            device = self._put_device(session, credential_data, now, bundle_data)
+            device = put_device(session, credential_data, now, then)
             if row.device_id != device.id:  # as after a retirement
                 row.device_id, row.state = device.id, "issue"
             row.updated_at = now
@@ -123,15 +133,9 @@ class Boards:
 
     def retired(self, device_id: str) -> list[RetiredRow]:
         """The identities that had this name and count no more, the oldest first."""
-        with self._change() as session:
+        with self._read() as session:
             found = select(RetiredRow).where(RetiredRow.device_id == device_id).order_by(RetiredRow.retired_at)
             return list(session.scalars(found))
-
-    def next_epoch(self, device_id: str) -> int:
-        """The epoch of the next bundle for a device of this name: larger than any that was ever signed for it."""
-        with self._change() as session:
-            device = session.get(Device, device_id)
-            return (device.epoch if device else last_epoch(session, device_id)) + 1
 
     def pin_image(self, name: str, sha256: str, now: int, source: str | None = None) -> None:
         """Pin a firmware image, by its sha256 in hex, at its first use. Raises Unverified image-changed ever after."""
@@ -147,13 +151,8 @@ class Boards:
 
     def images(self) -> list[ImageRow]:
         """Every image that was pinned, by name."""
-        with self._change() as session:
+        with self._read() as session:
             return list(session.scalars(select(ImageRow).order_by(ImageRow.name)))
-
-
-def last_epoch(session: Session, device_id: str) -> int:
-    """The epoch of the last bundle that retired devices of this name were sent: a new one must not take those again."""
-    return session.scalar(select(func.max(RetiredRow.epoch)).where(RetiredRow.device_id == device_id)) or 0
 
 
 def _free_name(session: Session, run: Run, again: bool) -> None:
@@ -191,12 +190,22 @@ def _reserved(session: Session, run: Run) -> BoardRow:
     if row is None or (row.name or "") != run.device_id:
         raise Conflict("board-reserved", "somebody gave this board another name meanwhile")
     ours = select(StepRow).where(StepRow.board_id == run.board_id).order_by(StepRow.id.desc()).limit(1)
-    latest, own = session.scalar(ours), session.scalar(ours.where(StepRow.run == run.id))
-    if latest and own and latest.run != run.id:
+    latest = session.scalar(ours)
+    if latest and latest.run != run.id and session.scalar(ours.where(StepRow.run == run.id)):
         raise Conflict(
             "board-reserved", f"{latest.who} began with this board, {_when(latest.at)}, while it was at work"
         )
     return row
+
+
+def _note(session: Session, row: BoardRow, run: Run, entries: Sequence[Entry]) -> None:
+    """Journal the entries, and what they tell of the board."""
+    for entry in entries:
+        row.board, row.set_hash = entry.board or row.board, entry.set_hash or row.set_hash
+        row.updated_at = entry.at
+        if entry.event == DONE:
+            row.state = max(row.state, entry.step, key=STEPS.index)
+        session.add(_step(run, entry))
 
 
 def _not_retired(session: Session, new: credential.Credential) -> None:
@@ -243,9 +252,10 @@ def _heads(session: Session, device_id: str) -> list[list]:
     return [[each.count, each.head, each.first, each.base, each.signed, each.seen_at] for each in found]
 
 
-def _step(run: Run, step: str, event: str, now: int, detail: str | None) -> StepRow:
-    row = StepRow(run=run.id, board_id=run.board_id, device_id=run.device_id, step=step, event=event, who=run.who)
-    row.at, row.detail = now, detail and detail[:_DETAIL]
+def _step(run: Run, entry: Entry) -> StepRow:
+    row = StepRow(run=run.id, board_id=run.board_id, device_id=run.device_id, who=run.who)
+    row.step, row.event, row.at = entry.step, entry.event, entry.at
+    row.detail = entry.detail and entry.detail[:_DETAIL]
     return row
 
 

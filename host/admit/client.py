@@ -2,15 +2,28 @@
 
 Order (DESIGN section 4): the device's credential is verified against the site's anchor and against the chosen device id
 before EDHOC; nothing of the user leaves before message_2 has verified against that very credential. message_3 travels
-with the first protected request (RFC 9668), so a repeat visit takes four flights.
+with the first protected request (RFC 9668), so a repeat visit takes four flights. Who brings a delegation hands in what
+is behind it before anything else; who has no grant yet comes with a bare key, and may enrol.
 """
 
 import asyncio
 from dataclasses import dataclass
 
 from admit.connection import Connection, block_wise
-from admit.suite import HostSuite
-from admit_protocol import cbor, coap, coap_numbers, credential, edhoc, edhoc_client, grant, oscore_client, problem
+from admit.suite import HostPrivateKey, HostSuite
+from admit_protocol import (
+    anchor,
+    cbor,
+    ccs,
+    coap,
+    coap_numbers,
+    credential,
+    edhoc,
+    edhoc_client,
+    grant,
+    oscore_client,
+    problem,
+)
 from admit_protocol.anchor import Anchor
 from admit_protocol.edhoc_initiator import Initiator
 from admit_protocol.errors import (
@@ -37,19 +50,35 @@ _OVERHEAD = 56
 _MAX_TEXT = 400  # characters that are shown of a device's own words
 
 # GET /id
-_STATE, _CREDENTIAL, _VERSIONS, _BOARD_ID, _TEST_ONLY = 1, 2, 3, 5, 6
+_STATE, _CREDENTIAL, _VERSIONS, _BOARD_ID, _TEST_ONLY, _ANCHOR = 1, 2, 3, 5, 6, 8
+
+# The exporter by which what is said in a session is bound to it. docs/SPEC.md "Keys".
+_BINDING_LABEL, _BINDING_LENGTH = 32768, 32
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who the client is: a static Diffie-Hellman key, the grant that binds it, and the site's trust anchor."""
+    """Who the client is: a static Diffie-Hellman key, the grant that binds it, and the site's trust anchor.
 
-    key: object
-    grant: bytes
+    `chain`: the grants behind a delegation, nearest first; `further`: other grants of the key, each with its chain. A
+    newcomer has no grant.
+    """
+
+    key: HostPrivateKey
+    grant: bytes | None
     anchor: Anchor
+    chain: tuple[bytes, ...] = ()
+    further: tuple[tuple[bytes, ...], ...] = ()
 
     def __repr__(self) -> str:
-        return f"<Holder of grant {grant.kid_of(self.grant).hex()}>"
+        return f"<Holder of grant {grant.kid_of(self.grant).hex()}>" if self.grant else "<Newcomer>"
+
+    @property
+    def credential(self) -> edhoc.Credential:
+        """How EDHOC knows the holder: by the grant, or by the bare key."""
+        if self.grant is None:
+            return ccs.credential(ccs.encode(None, self.key.public))
+        return edhoc.cwt_credential(self.grant, grant.kid_of(self.grant))
 
 
 @dataclass(frozen=True)
@@ -80,6 +109,19 @@ def description_in(response: coap.Message) -> Description:
     versions = cbor.expect(body.get(_VERSIONS), dict, "id-body")
     board_id = cbor.expect(body.get(_BOARD_ID), (bytes, type(None)), "id-body")
     return Description(state, credential_data, versions, board_id, body.get(_TEST_ONLY) is True)
+
+
+async def trusted_anchor(connection: Connection, site_id: bytes) -> Anchor:
+    """The anchor that the device tells, which must be the one with this id (16 bytes); its name is the device's word.
+
+    Raises Untrusted("anchor-other-site").
+    """
+    body = unproven(await connection.request(coap.request(coap.GET, "/id", options=[(coap.URI_QUERY, "anchor=1")])))
+    fields = cbor.expect(cbor.decode(body.payload), dict, "id-body")
+    told = cbor.expect(fields.get(_ANCHOR), (bytes, type(None)), "id-body")
+    if told is None or (found := anchor.decode(told)).site_id != site_id:
+        raise Untrusted("anchor-other-site", "it is not of the site that was meant")
+    return found
 
 
 async def trusted_credential(connection: Connection, anchor: Anchor, device_id: str) -> bytes:
@@ -115,7 +157,9 @@ class Session:
         self._suite = HostSuite()
         self._message_3: bytes | None = None
         self._first = asyncio.Lock()
+        self._handed_in = False
         self.sent_grant = False
+        self.binding = b""
 
     async def start(self) -> None:
         """message_1 and message_2: afterwards the device has proven itself, and nothing of the user has left."""
@@ -128,6 +172,7 @@ class Session:
             raise Untrusted("device-other", "the device names another key than the one in its credential")
         initiator.verify_message_2(self._device)
         self._message_3 = initiator.message_3()
+        self.binding = initiator.exporter(_BINDING_LABEL, b"", _BINDING_LENGTH)
         secret, salt = initiator.oscore()
         self._context = oscore_client.ClientContext(self._suite, secret, salt, initiator.c_r, initiator.c_i)
 
@@ -137,8 +182,7 @@ class Session:
         """One protected request and its whole response. Raises Refused, with the device's reason, for an error."""
         message = coap.request(method, path, payload, content_format, [(coap.URI_QUERY, query)] if query else ())
         async with self._first:  # message_3 goes once, with the first request
-            block_size = self.connection.max_payload - _OVERHEAD
-            response = await block_wise(message, block_size, self._exchange)
+            response = await self._whole(message, self._exchange)
         return checked(response)
 
     async def observe(self, path: str):
@@ -157,6 +201,20 @@ class Session:
     async def _exchange(self, message: coap.Message) -> coap.Message:
         return await self._introducing(lambda: self._protected(message))
 
+    async def _whole(self, message: coap.Message, exchange) -> coap.Message:
+        return await block_wise(message, self.connection.max_payload - _OVERHEAD, exchange)
+
+    async def _hand_in(self) -> None:
+        """Show what is behind a delegation that goes by value, and further grants, of which the best then decides."""
+        if self._handed_in:
+            return
+        own = ((self.holder.grant, *self.holder.chain),) if self._by_value and self.holder.chain else ()
+        chains = own + self.holder.further
+        for items in chains:
+            message = coap.request(coap.POST, "/grants", cbor.encode(list(items)), coap.CONTENT_CBOR)
+            checked(await self._whole(message, self._protected))
+        self._handed_in = True
+
     async def _introducing(self, step):
         """Run `step`; if the device does not know the grant yet, run EDHOC again with the grant itself, and repeat it.
 
@@ -164,12 +222,14 @@ class Session:
         is believed of message_3 alone, and once.
         """
         try:
+            await self._hand_in()
             return await step()
         except UnknownCredential:
             if self._by_value:
                 raise
-            self._by_value = True
+            self._by_value, self._handed_in = True, False
             await self.start()
+            await self._hand_in()
             return await step()
 
     async def _protected(self, message: coap.Message) -> coap.Message:
@@ -202,7 +262,7 @@ class Session:
         self._message_3 = None
 
     def _initiator(self) -> Initiator:
-        own = edhoc.cwt_credential(self.holder.grant, grant.kid_of(self.holder.grant))
+        own = self.holder.credential
         id_cred_i = edhoc.by_value(own.data) if self._by_value else own.id_cred
         self.sent_grant = self._by_value
         c_i = bytes([self._suite.random(1)[0] % 24])
@@ -249,7 +309,7 @@ def checked(response: coap.Message) -> coap.Message:
 
 def _refusal(code: int, details: dict) -> AdmitError:
     reason = _printable(details.get(problem.TITLE, "device-refused"))
-    detail = _printable(details.get(problem.DETAIL, "")) or coap.code_text(code)
+    detail = _printable(details.get(problem.DETAIL, "")) or ("" if problem.TITLE in details else coap.code_text(code))
     if code == coap_numbers.FORBIDDEN:
         return Denied(reason, detail, details.get(problem.RULE))
     if code in _BY_STATUS:

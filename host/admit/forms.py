@@ -9,6 +9,7 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from admit import condition_forms
 from admit_protocol import aif, coap_numbers, rule, rule_reader
 from admit_protocol.errors import LocalError, Malformed
 from admit_protocol.rule_text import DAYS, bounds_text, window_text
@@ -40,6 +41,19 @@ def parse_allow(text: str) -> tuple[str, int, dict]:
     pattern = path if path == "*" or path.startswith("/") else "/" + path
     conditions = {rule.BOUNDS: _parse_bounds(found["bounds"])} if found["bounds"] is not None else {}
     return _checked(pattern, _parse_methods(found["methods"]), conditions)
+
+
+def allow_text(pattern: str, methods: int, conditions: dict) -> str:
+    """The form that `parse_allow` reads as this rule. Raises LocalError form-allow if there is none."""
+    bounds = ",".join(
+        f"{name}={least}" if least == most else ",".join(f"{name}{sign}{end}" for sign, end in ends if end is not None)
+        for name, (least, most) in sorted(conditions.get(rule.BOUNDS, {}).items())
+        for ends in [((">=", least), ("<=", most))]
+    )
+    text = f"{pattern}:{methods_text(methods)}" + (f"{{{bounds}}}" if bounds else "")
+    if parse_allow(text) != (pattern, methods, conditions):
+        raise LocalError("form-allow", f"the rule on {pattern} has conditions that '{text}' does not say")
+    return text
 
 
 def routine(name: str) -> tuple[str, int, dict]:
@@ -145,7 +159,7 @@ def rule_text(one: rule.Rule) -> str:
     parts = [f"{methods_text(one.methods)} {one.pattern}"]
     parts += [window_text(window) for window in one.conditions.get(rule.WINDOWS, ())]
     parts += [bounds_text(name, bounds) for name, bounds in sorted(one.conditions.get(rule.BOUNDS, {}).items())]
-    return ", ".join(parts)
+    return ", ".join(parts + condition_forms.words(one.conditions))
 
 
 def methods_text(mask: int) -> str:
@@ -212,6 +226,11 @@ def _parse_clock(text: str) -> int | None:
         return None
     minute = int(found[1]) * 60 + int(found[2])
     return minute if minute <= 1440 else None
+
+
+def zone_offset(zone: ZoneInfo, unix: int) -> int:
+    """The minutes that local time is ahead of UTC at a moment."""
+    return _offset(zone, datetime.fromtimestamp(unix, UTC))
 
 
 def _offset(zone: ZoneInfo, moment: datetime) -> int:

@@ -1,9 +1,10 @@
-"""The registry's tables. What they hold was issued or verified before; keys are public keys.
+"""The registry's tables: people, devices, what they were sent and what they told. access_models.py has the rest.
 
-A change here needs a migration in migrations/versions; a test compares the two.
+What they hold was issued or verified before; keys are public keys. A change here needs a migration in
+migrations/versions; a test compares the two, on each database.
 """
 
-from sqlalchemy import BigInteger, ForeignKey, Integer, LargeBinary, String
+from sqlalchemy import BigInteger, ForeignKey, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -12,16 +13,17 @@ class Base(DeclarativeBase):
 
 
 class User(Base):
-    """Somebody who may be granted something."""
+    """Somebody who may be granted something, or, since `revoked_at`, nothing any more."""
 
     __tablename__ = "users"
 
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     added_at: Mapped[int] = mapped_column(BigInteger)
+    revoked_at: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class Key(Base):
-    """A user's public keys: `public` to log in with, `sig_public` to sign with; 64 bytes each."""
+    """A user's public keys: `public` to log in with, `sig_public` to sign with; 64 bytes each. One may be revoked."""
 
     __tablename__ = "keys"
 
@@ -30,6 +32,7 @@ class Key(Base):
     public: Mapped[bytes] = mapped_column(LargeBinary(64), unique=True)
     sig_public: Mapped[bytes | None] = mapped_column(LargeBinary(64))
     added_at: Mapped[int] = mapped_column(BigInteger)
+    revoked_at: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class Device(Base):
@@ -53,7 +56,11 @@ class Device(Base):
 
 
 class GrantRow(Base):
-    """A grant that was issued. `data` is the whole of it; the other columns are copied from it to be searched."""
+    """A grant that was issued for `statement_id`, and was perhaps taken back. `data` is the whole of it.
+
+    The other columns are copied from it to be searched: `audience` one pattern a line, `form` the hash of all that it
+    says (compile_access.py), or None if nobody has needed it yet.
+    """
 
     __tablename__ = "grants"
 
@@ -64,19 +71,19 @@ class GrantRow(Base):
     data: Mapped[bytes] = mapped_column(LargeBinary)
     issued_at: Mapped[int] = mapped_column(BigInteger)
     expires: Mapped[int | None] = mapped_column(BigInteger)
-
-
-class Revocation(Base):
-    """A grant that was taken back."""
-
-    __tablename__ = "revocations"
-
-    grant_id: Mapped[str] = mapped_column(ForeignKey("grants.id"), primary_key=True)
-    revoked_at: Mapped[int] = mapped_column(BigInteger)
+    statement_id: Mapped[str | None] = mapped_column(String(16), index=True)
+    form: Mapped[bytes | None] = mapped_column(LargeBinary(16))
+    audience: Mapped[str] = mapped_column(Text)
+    delegate: Mapped[int] = mapped_column(Integer)
+    revoked_at: Mapped[int | None] = mapped_column(BigInteger, index=True)
 
 
 class BundleRow(Base):
-    """A bundle made for a device."""
+    """A bundle made for a device, sealed in `data`; it is a difference to the one of epoch `base`, or whole if 0.
+
+    The rest is all that a device holds that took it: `revoked` ids of 8 bytes in order, revoked `selectors` and policy
+    `rules` in CBOR, the number of the `notice` it has. Rows below the epoch that a device holds are dropped.
+    """
 
     __tablename__ = "bundles"
 
@@ -84,6 +91,11 @@ class BundleRow(Base):
     epoch: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     data: Mapped[bytes] = mapped_column(LargeBinary)
     issued_at: Mapped[int] = mapped_column(BigInteger)
+    base: Mapped[int] = mapped_column(Integer)
+    revoked: Mapped[bytes] = mapped_column(LargeBinary)
+    selectors: Mapped[bytes] = mapped_column(LargeBinary)
+    rules: Mapped[bytes] = mapped_column(LargeBinary)
+    notice: Mapped[int] = mapped_column(Integer)
 
 
 class RecordRow(Base):

@@ -6,14 +6,14 @@ link: the device then tells the outcome, or runs the routine now, but never a se
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
 from admit.client import Session
 from admit_protocol import cbor, coap
-from admit_protocol.errors import AdmitError, Busy, Malformed, TimedOut
+from admit_protocol.errors import AdmitError, Busy, Denied, Malformed, TimedOut
 
 ATTEMPTS = 4
 PAUSE_S = 0.5
@@ -47,10 +47,12 @@ async def invoke(
     arguments: dict,
     retrying: Callable[[AdmitError], None] = lambda error: None,
     step: Callable[[str], None] = lambda words: None,
+    overcome: Callable[[Session, Denied], Awaitable[bool]] | None = None,
 ) -> Outcome:
     """Invoke a routine once. `open_session()` makes a visit; `retrying(error)` is told before each further one.
 
-    `step(words)` is told each time that the device is about to be asked.
+    `step(words)` is told each time that the device is about to be asked. `overcome(session, denied)` may do what is
+    still to be done for it, and says whether to ask again.
 
     Raises Denied, NotFound, Refused; TimedOut if the device stays away, and then nobody knows whether it happened.
     """
@@ -58,8 +60,13 @@ async def invoke(
     for attempt in range(1, ATTEMPTS + 1):
         try:
             async with open_session() as session:
-                step(f"invoking {name}")
-                return await _ask(session, name, identifier, arguments)
+                while True:
+                    step(f"invoking {name}")
+                    try:
+                        return await _ask(session, name, identifier, arguments)
+                    except Denied as denied:
+                        if overcome is None or not await overcome(session, denied):
+                            raise
         except (TimedOut, Busy) as error:
             if attempt == ATTEMPTS:
                 raise

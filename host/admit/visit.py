@@ -11,31 +11,45 @@ from admit.client import Holder, Session, check_credential, trusted_credential
 from admit.connection import Connection
 from admit.transport import Transport
 from admit.wallet import Wallet
+from admit_protocol import credential, grant
 from admit_protocol.errors import NotFound, Refused, Untrusted, Unverified
+
+_MAX_GRANTS = 4  # that a device lets count in one session
 
 
 @asynccontextmanager
 async def visit(
-    transport: Transport, wallet: Wallet, device_id: str, step: Callable[[str], None] = lambda words: None
+    transport: Transport,
+    wallet: Wallet,
+    device_id: str,
+    step: Callable[[str], None] = lambda words: None,
+    request: tuple[int, str, dict | None] | None = None,
 ) -> AsyncIterator[Session]:
-    """A session with exactly the device `device_id`, which has proven itself; the wallet's grant is on its way.
+    """A session with exactly the device `device_id`, which has proven itself; the wallet's grants are on their way: all
+    that count there, or those that allow `request` = (method bit, path, arguments).
 
     `step(words)` is told of each stage. Raises NotFound("wallet-no-grant") and other reasons not to go at all;
     Untrusted or Unverified if it is not that device; what the transport raises.
     """
-    grant = wallet.grant_for(device_id, int(time.time()))
-    holder = Holder(wallet.login_key, grant.data, wallet.anchor)
+    first, *further = [_whole(each) for each in wallet.grants_for(device_id, int(time.time()), request)]
+    holder = Holder(wallet.login_key, first[0], wallet.anchor, first[1:], tuple(further[: _MAX_GRANTS - 1]))
     step(f"finding {device_id}")
     async with Connection(transport) as connection:
         step(f"proving {device_id}")
-        yield await _proven(connection, holder, wallet, device_id)
+        yield await proven(connection, holder, wallet, device_id)
 
 
-async def _proven(connection: Connection, holder: Holder, wallet: Wallet, device_id: str) -> Session:
+def _whole(given: grant.Grant) -> tuple[bytes, ...]:
+    """A grant and those behind it, nearest first."""
+    return (given.data, *(each.data for each in given.chain))
+
+
+async def proven(connection: Connection, holder: Holder, wallet: Wallet, device_id: str) -> Session:
     """A started session. A device that we met before is asked for nothing first; if it has a new key since, it is."""
     known = wallet.device(device_id)
     if known is not None:
         check_credential(known.data, holder.anchor, device_id)
+        wallet.check_device(known)
         session = Session(connection, holder, known.data, known=True)
         try:
             await session.start()
@@ -43,6 +57,7 @@ async def _proven(connection: Connection, holder: Holder, wallet: Wallet, device
         except (NotFound, Refused, Untrusted, Unverified):
             pass  # it may have been given a new key: its new credential tells, if the authority signed one
     data = await trusted_credential(connection, holder.anchor, device_id)
+    wallet.check_device(credential.parse(data))
     session = Session(connection, holder, data)
     await session.start()
     wallet.add_device(data)

@@ -1,22 +1,24 @@
 """A user's wallet: their own keys, the site's anchor, their grants, and the devices that they have met.
 
 Owns: the folder of one user, `login.pem` (static Diffie-Hellman), `sign.pem` (ES256), `public.pem` (both, to be handed
-to an admin), `anchor.cbor`, `grants/`, `devices/`.
+to an admin), `anchor.cbor`, `notice.cbor`, `grants/` (a delegation with those behind it), `devices/`.
 Rules: the private keys are made here, 0600, and stay here; what is kept about others was verified first.
 Must not know: the registry, and the authority's private keys. A user's laptop has a wallet and nothing else.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from admit import keyfiles
+from admit import invitation, keyfiles
 from admit.suite import HostPrivateKey, HostSuite
-from admit_protocol import credential, grant, standing
+from admit_protocol import credential, delegation, grant, notice, rule, standing
 from admit_protocol.anchor import Anchor
 from admit_protocol.errors import Conflict, Malformed, NotFound, Unsupported, Untrusted
 
 _LOGIN = "login.pem"
 _SIGN = "sign.pem"
 _PUBLIC = "public.pem"
+_NOTICE = "notice.cbor"
 
 
 class Wallet:
@@ -46,6 +48,11 @@ class Wallet:
         return keyfiles.parse_public_pem(keyfiles.read_file(self.folder / _PUBLIC).decode())
 
     @property
+    def fingerprint(self) -> str:
+        """The name of the key that proves the user."""
+        return keyfiles.fingerprint(self.publics[0])
+
+    @property
     def anchor(self) -> Anchor:
         """The anchor of the user's site. Raises NotFound file-missing before there is one."""
         return keyfiles.load_anchor(self.folder)
@@ -54,44 +61,65 @@ class Wallet:
         """Take `anchor` as the user's site; it came by a way that the user believes."""
         keyfiles.save_anchor(self.folder, anchor)
 
-    def accept(self, anchor: Anchor, data: bytes) -> grant.Grant:
-        """Take an invitation: its grant, and its anchor if it is the wallet's first. Again is as good as once.
+    def meets(self, anchor: Anchor) -> bool:
+        """Whether the wallet has an anchor, which is this then. Raises Conflict wallet-other-site if it is another."""
+        if not (self.folder / keyfiles.ANCHOR).exists():
+            return False
+        if self.anchor.site_id != anchor.site_id:
+            raise Conflict("wallet-other-site", f"this wallet is for the site {self.anchor.name}, not {anchor.name}")
+        return True
+
+    def accept(self, anchor: Anchor, data: bytes, parents: Sequence[bytes] = ()) -> grant.Grant:
+        """Take an invitation: its grant, with those behind it, and its anchor if it is the wallet's first.
+
+        Again is as good as once.
 
         Nothing is kept unless all of it fits. Raises Conflict wallet-other-site, and what `add_grant` does.
         """
-        is_first = not (self.folder / keyfiles.ANCHOR).exists()
-        if not is_first and self.anchor.site_id != anchor.site_id:
-            raise Conflict("wallet-other-site", f"this wallet is for the site {self.anchor.name}, not {anchor.name}")
-        self._check(grant.parse(data), anchor)
+        is_first = not self.meets(anchor)
+        self._verified(data, parents, anchor)
         if is_first:
             self.trust(anchor)
-        return self.add_grant(data)
+        return self.add_grant(data, parents)
 
-    def add_grant(self, data: bytes) -> grant.Grant:
-        """Keep a grant for this wallet's key. Raises what grant.verify_issuer does, or Untrusted wallet-other-key."""
-        given = grant.parse(data)
-        self._check(given, self.anchor)
-        self._keep("grants", f"{given.id.hex()}.cwt", data)
+    def add_grant(self, data: bytes, parents: Sequence[bytes] = ()) -> grant.Grant:
+        """Keep a grant for this wallet's key; `parents`: those behind a delegation, nearest first.
+
+        Raises what delegation.verify_chain does, or Untrusted wallet-other-key.
+        """
+        given = self._verified(data, parents, self.anchor)
+        self._keep("grants", f"{given.id.hex()}.cwt", data + b"".join(parents))
         return given
 
     def grants(self) -> list[grant.Grant]:
         """Every grant kept, the newest first."""
         files = sorted((self.folder / "grants").glob("*.cwt"), key=lambda file: file.stat().st_mtime_ns, reverse=True)
-        return [_read(file, grant.parse) for file in files]
+        return [_read(file, _linked) for file in files]
 
-    def grant_for(self, device_id: str, now: int) -> grant.Grant:
-        """The newest grant that counts on `device_id` at `now`. Raises why the nearest does not, or wallet-no-grant."""
-        refusal: Exception = NotFound("wallet-no-grant", f"no grant for {device_id}")
+    def grant_for(self, device_id: str, now: int, request: tuple[int, str, dict | None] | None = None) -> grant.Grant:
+        """The first of `grants_for`."""
+        return self.grants_for(device_id, now, request)[0]
+
+    def grants_for(
+        self, device_id: str, now: int, request: tuple[int, str, dict | None] | None = None
+    ) -> list[grant.Grant]:
+        """The grants that count on `device_id` at `now`, the newest first; for a `request` (method bit, path,
+        arguments) those that allow it, as the device decides it if all is done that still can be, or else the one that
+        comes nearest. Raises why none counts, or wallet-no-grant.
+        """
+        found, refusal = [], None
         for given in self.grants():
             if not standing.is_for(given, device_id):
                 continue
             try:
-                standing.check(given, device_id, now, ())
+                for link in (given, *given.chain):
+                    standing.check(link, device_id, (now, now), ())
+                found.append(given)
             except Untrusted as error:
                 refusal = error
-            else:
-                return given
-        raise refusal
+        if not found:
+            raise refusal or NotFound("wallet-no-grant", f"no grant for {device_id}")
+        return found if request is None else _nearest(found, request, now)
 
     def drop_grant(self, grant_id: bytes) -> None:
         """Forget a grant, if it is there."""
@@ -109,14 +137,40 @@ class Wallet:
         file = self.folder / "devices" / f"{device_id.encode().hex()}.cwt"
         return _read(file, credential.parse) if file.is_file() else None
 
+    def met(self) -> list[str]:
+        """The names of the devices whose credentials are kept."""
+        return sorted(bytes.fromhex(file.stem).decode() for file in (self.folder / "devices").glob("*.cwt"))
+
     def drop_device(self, device_id: str) -> None:
         """Forget a device's credential, if it is there."""
         (self.folder / "devices" / f"{device_id.encode().hex()}.cwt").unlink(missing_ok=True)
 
-    def _check(self, given: grant.Grant, anchor: Anchor) -> None:
-        grant.verify_issuer(given, anchor.sign_public, anchor.site_id, HostSuite())
+    def take_notice(self, data: bytes) -> None:
+        """Keep what the authority tells everybody, if it is newer than what is kept. Raises what notice.verify does."""
+        told = notice.parse(data)
+        notice.verify(told, self.anchor, HostSuite())
+        kept = self.newest_notice
+        if kept is None or told.number > kept.number:
+            keyfiles.write_file(self.folder / _NOTICE, data)
+
+    @property
+    def newest_notice(self) -> notice.Notice | None:
+        """The newest notice that was met with, or None."""
+        file = self.folder / _NOTICE
+        return _read(file, notice.parse) if file.is_file() else None
+
+    def check_device(self, known: credential.Credential) -> None:
+        """Raise Untrusted device-struck-off if the authority has told that this device no longer counts."""
+        told = self.newest_notice
+        if told and notice.fingerprint(known.public) in told.devices:
+            raise Untrusted("device-struck-off", f"the site has struck off {known.device_id}: it may be in wrong hands")
+
+    def _verified(self, data: bytes, parents: Sequence[bytes], anchor: Anchor) -> grant.Grant:
+        chain = [grant.parse(each) for each in (data, *parents)]
+        given = delegation.verify_chain(chain, anchor.sign_public, anchor.site_id, HostSuite())
         if given.key != self.publics[0]:
             raise Untrusted("wallet-other-key", "the grant is for another key")
+        return given
 
     def _private(self, file: str) -> HostPrivateKey:
         return keyfiles.parse_private_pem(keyfiles.read_secret_file(self.folder / file))
@@ -126,11 +180,47 @@ class Wallet:
         keyfiles.write_file(self.folder / folder / file, data)
 
 
+class _Hope:
+    """The state of a device at which nothing was used up, and all is shown and approved that can be."""
+
+    presence = rule.CODE | rule.BUTTON
+
+    def used(self, key) -> int:
+        return 0
+
+    def recent(self, key, seconds: int) -> int:
+        return 0
+
+    def approved(self, selectors) -> int:
+        return 1 << 32
+
+    def policy_age(self, moment) -> int:
+        return 0
+
+
+def _nearest(grants: list[grant.Grant], request: tuple[int, str, dict | None], now: int) -> list[grant.Grant]:
+    def nearness(given: grant.Grant) -> int:
+        decision = rule.decide(rule.subject_of(given), None, request, (now, now), _Hope())
+        return rule.REASONS.index(decision.reason)
+
+    best = max(map(nearness, grants))
+    found = [given for given in grants if nearness(given) == best]
+    return found if best == rule.REASONS.index("rule-allows") else found[:1]
+
+
+def _linked(data: bytes) -> grant.Grant:
+    """The grant in a file, with its chain; it was verified when it was put there."""
+    *children, linked = [grant.parse(each) for each in invitation.split(data)]
+    for child in reversed(children):
+        linked = delegation.prepare(child, linked)[0]
+    return linked
+
+
 def _read(file: Path, parse):
     """What is kept in a file. Raises Malformed wallet-damaged, which names the file."""
     try:
         return parse(file.read_bytes())
-    except (Malformed, Unsupported) as error:
+    except (Malformed, Unsupported, Untrusted) as error:
         raise Malformed("wallet-damaged", f"{file} cannot be read: {error.reason}") from None
 
 

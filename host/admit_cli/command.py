@@ -86,7 +86,7 @@ class Branch(click.RichGroup):
     def list_commands(self, ctx):
         """The next word of each, in the table's order."""
         rest = [words.removeprefix(self._prefix) for words in COMMANDS if words.startswith(self._prefix)]
-        return list(dict.fromkeys(words.split()[0] for words in rest))
+        return list(dict.fromkeys(words if _is_branch(self._prefix + words) else words.split()[0] for words in rest))
 
     def get_command(self, ctx, name):
         """What help shows of a command: nothing is imported for it."""
@@ -97,12 +97,19 @@ class Branch(click.RichGroup):
 
     def resolve_command(self, ctx, args):
         """The command itself, which is about to run."""
+        if _is_branch(" ".join([self._prefix + args[0], *args[1:2]])):
+            args = [" ".join(args[:2]), *args[2:]]
         words = self._prefix + args[0]
         if words not in COMMANDS:
             return super().resolve_command(ctx, args)
         module, _, function = COMMANDS[words][0].partition(":")
         found = getattr(importlib.import_module(module), function)
         return args[0], found, args[1:]
+
+
+def _is_branch(words: str) -> bool:
+    """Do these words name a command of which the first is one already, as in "journal verify"?"""
+    return words in COMMANDS and words.split()[0] in COMMANDS and " " in words
 
 
 class CommandLine(Branch):

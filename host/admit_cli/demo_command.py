@@ -135,8 +135,9 @@ class _Demo:
         self._act("The kiosk stays. In another terminal:")
         for name in ("ADMIT_SITE", "ADMIT_BLE", "ADMIT_PASSPHRASE_FILE"):
             story(f"    export {name}={shlex.quote(self.environment[name])}")
-        story(f"    admit grant alice open --on {_KIOSK}")
-        story(f"    admit invoke {_KIOSK} open --as alice")
+        story("    admit user add bob")
+        story(f"    admit grant bob open --on {_KIOSK}")
+        story(f"    admit invoke {_KIOSK} open --as bob")
         story(f"    admit journal {_KIOSK}")
         story("Ctrl-C here ends it, and removes the site.")
         from admit_cli.virtual_command import until_stopped

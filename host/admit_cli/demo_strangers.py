@@ -23,7 +23,7 @@ from admit.virtual.board import VirtualBoard
 from admit.visit import visit
 from admit_protocol import cbor, coap, coap_numbers, gatt
 from admit_protocol.errors import LocalError, Refused
-from admit_provisioning.commission import commission
+from admit_provisioning.commission import Keys, commission
 
 _KIOSK = "kiosk-1"
 
@@ -92,8 +92,9 @@ async def impostor(folder: Path, mallory: tuple[Site, str]) -> AsyncIterator[str
     site, passphrase = mallory
     wallet = site.wallet("mallory")
 
-    def issue(public: bytes) -> bytes:
-        return admin.commission(site, site.authority(lambda: passphrase), _KIOSK, public, int(time.time()))
+    def issue(keys: Keys) -> bytes:
+        signer = site.authority(lambda: passphrase)
+        return admin.commission(site, signer, _KIOSK, keys.public, keys.seal_public, int(time.time()))
 
     air = Air()
     await air.start()

@@ -1,4 +1,4 @@
-"""`admit grant`, `admit revoke`, `admit grants`."""
+"""`admit grant`, `admit grants`."""
 
 from datetime import datetime
 from pathlib import Path
@@ -6,67 +6,120 @@ from zoneinfo import ZoneInfo
 
 import rich_click as click
 
-from admit import admin, forms, invitation, keyfiles
+from admit import admin, condition_forms, contradictions, forms, granting, groups, invitation, keyfiles
 from admit.admin import Access
 from admit.registry_models import GrantRow
-from admit_cli.admin_commands import deliver_pending
+from admit.statements import Statement
 from admit_cli.command import Call, command
-from admit_cli.output import confirm, say, warn
-from admit_cli.types import ALLOW, DAYS, HOURS, ROUTINE, ZONE, parse_date
-from admit_cli.visiting import as_carrier, via
+from admit_cli.editing_words import act, rehearse
+from admit_cli.output import say, warn
+from admit_cli.types import ALLOW, DAYS, HOURS, ROUTINE, ZONE, Form, parse_date
 from admit_cli.words import access_fields, grant_fields, grant_state
 from admit_protocol import grant as grants_module
 from admit_protocol import rule, standing
+from admit_protocol.errors import LocalError
 
 _YEAR_S = 365 * 86400
-_SHOWN = ["id", "user", "on", "allows", "from", "until"]
+_SHOWN = ["id", "user", "role", "on", "allows", "from", "until", "may_pass_on", "people"]
+LIVING = ("counts", "not yet")
+
+SUBJECT = Form("USER|group:NAME", condition_forms.parse_subject)
+DURATION = Form("DURATION", condition_forms.parse_duration)
 
 
 @command("admit grant alice open --on kiosk-1 --days mon-fri --hours 08:00-18:00")
-@click.argument("user")
+@click.argument("subject", type=SUBJECT)
 @click.argument("routines", nargs=-1, type=ROUTINE)
 @click.option(
     "--allow", multiple=True, type=ALLOW, help="What else: r/open:POST, 'r/*:GET', 'r/open:POST{seconds<=10}'."
 )
+@click.option("--role", metavar="ROLE", help="What a role allows: admit role list.")
 @click.option("--on", "devices", multiple=True, required=True, metavar="DEVICE", help="Where: kiosk-1, 'kiosk-*', '*'.")
 @click.option("--days", type=DAYS, help="On which days: mon-fri, sat,sun. Default: all.")
 @click.option("--hours", type=HOURS, help="In which hours: 08:00-18:00, 22:00-06:00. Default: all.")
 @click.option("--tz", type=ZONE, help="The time zone of hours and dates. Default: the site's.")
 @click.option("--from", "begin", metavar="DATE", help="The first day, or moment.")
 @click.option("--until", metavar="DATE", help="The last day, or moment; 'never'. Default: in a year.")
+@click.option("--uses", type=click.IntRange(1), help="How often, in all, on each device.")
+@click.option("--rate", type=Form("N/TIME", condition_forms.parse_rate), help="How often in some time: 5/1h.")
+@click.option("--presence", type=click.Choice(["code", "button"]), help="What proves that they stand there.")
+@click.option(
+    "--approvals",
+    type=Form("N:WHO", condition_forms.parse_approvals),
+    help="How many others of whom must approve: 2:group:leads.",
+)
+@click.option("--fresh", type=DURATION, help="How old a device's policy may be: 7d. Default: any age.")
+@click.option("--timeless", is_flag=True, help="Hours and ends count as open while a device does not know the time.")
+@click.option("--delegate", type=click.IntRange(1, grants_module.MAX_DELEGATE), help="How often it may be passed on.")
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     help="Write an invitation, a file to send.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be granted, and stop.")
-def grant(call: Call, user, routines, allow, devices, days, hours, tz, begin, until, output, dry_run):
-    """Let USER invoke ROUTINES, or do what --allow says, on some devices, in some hours.
+def grant(call: Call, subject, routines, allow, role, devices, days, hours, tz, begin, until, output, dry_run, **more):
+    """Let SUBJECT, a user or all of a group, invoke ROUTINES, do what --allow says, or what a role allows.
 
     Devices enforce it offline. A grant to a user of this machine is put into their wallet at once; to one who made
     their keys elsewhere you send the file that --output writes, and they take it with admit wallet accept.
     """
-    if not routines and not allow:
-        raise click.UsageError("name a routine, or say with --allow what to allow")
-    if output and not output.absolute().parent.is_dir():
-        raise click.BadParameter(f"there is no folder {output.parent}", param_hint="--output")
+    if not routines and not allow and not role:
+        raise click.UsageError("name a routine or a role, or say with --allow what to allow")
+    if output and (not output.absolute().parent.is_dir() or not subject.startswith(groups.USER)):
+        raise click.BadParameter(
+            f"one user's invitation, in a folder that is there: not {output}", param_hint="--output"
+        )
     zone = tz or call.zone
     not_before, expires = _life(call.now, zone, begin, until)
     window = forms.window_conditions(days, hours, zone, not_before or call.now, expires)
-    rules = [(path, methods, bounds | window) for path, methods, bounds in [*routines, *allow]]
-    access = Access(list(devices), rules, not_before, expires)
-    call.site.registry.keys(user)
+    if contradictions.never_opens(window, not_before or call.now, expires):
+        raise LocalError("window-never-opens", "between its begin and its end there are no such hours")
+    delegate = more.pop("delegate") or 0
+    conditions = window | condition_forms.conditions(**more)
+    said = admin.statement(
+        subject, Access(list(devices), [*routines, *allow], not_before, expires, role, conditions, delegate)
+    )
     _warn_of_unknown_devices(call, devices)
     if dry_run:
-        fields = access_fields(user, devices, [rule.Rule(*each) for each in rules], (not_before, expires), zone)
+        edit = rehearse(call, lambda edit: granting.grant_access(edit, said))
+        fields = _statement_fields(call, said, zone) | {"people": len({row.user_name for row in edit.changes.issued})}
         call.out.fields("would_grant", fields, _SHOWN[1:])
         return
-    row = admin.give(call.site, call.signer, user, access, call.now)
+    with act(call) as edit:
+        row = granting.grant_access(edit, said)
     if output:
-        keyfiles.write_file(output, invitation.encode(call.site.anchor, row.data), secret=False)
-        say(f"Send {output} to {user}. They can compare the site's id: {call.site.anchor.site_id.hex()}")
-    fields = grant_fields(grants_module.parse(row.data), user, call.now, set(), zone)
+        _write_invitation(call, output, edit.changes.issued)
+    _show(call, row.id, said, edit.changes.issued, zone)
+
+
+def _show(call: Call, statement_id: str, said: Statement, issued: list[GrantRow], zone: ZoneInfo) -> None:
+    """The one grant that was issued, or the statement and how many people it means."""
+    if len(issued) == 1:
+        fields = grant_fields(grants_module.parse(issued[0].data), issued[0].user_name, call.now, set(), zone)
+    else:
+        fields = {"id": statement_id} | _statement_fields(call, said, zone)
+    people = sorted({row.user_name for row in issued})
+    fields |= {"statement": statement_id, "role": said.role, "may_pass_on": said.delegate or None}
+    fields["people"] = people if said.subject.startswith(groups.GROUP) else None
     call.out.fields("grant", fields, _SHOWN)
+
+
+def _statement_fields(call: Call, said: Statement, zone: ZoneInfo) -> dict:
+    of_role = call.site.registry.roles().get(said.role, ()) if said.role else ()
+    rules = said.rules_with(of_role)
+    fields = access_fields(
+        said.subject.removeprefix(groups.USER), said.audience, rules, (said.not_before, said.expires), zone
+    )
+    return fields | {"role": said.role, "may_pass_on": said.delegate or None}
+
+
+def _write_invitation(call: Call, output: Path, issued: list[GrantRow]) -> None:
+    """The grant for the user's newest key."""
+    user = issued[0].user_name
+    newest = call.site.registry.keys(user)[0].fingerprint
+    data = next(row.data for row in issued if row.fingerprint == newest)
+    keyfiles.write_file(output, invitation.encode(call.site.anchor, data), secret=False)
+    say(f"Send {output} to {user}. They can compare the site's id: {call.site.anchor.site_id.hex()}")
 
 
 def _life(now: int, zone: ZoneInfo, begin: str | None, until: str | None) -> tuple[int | None, int | None]:
@@ -91,64 +144,6 @@ def _warn_of_unknown_devices(call: Call, patterns) -> None:
             warn(f"there is no device named {pattern} yet")
 
 
-@command("admit revoke alice")
-@click.argument("user", required=False)
-@click.option(
-    "--grant", "ids", multiple=True, metavar="ID", help="Take back this grant only; its first digits will do."
-)
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--dry-run", is_flag=True, help="Show what would be taken back, and stop.")
-@click.option("--later", is_flag=True, help="Do not go to the devices now: admit deliver does it.")
-@as_carrier
-@via
-def revoke(call: Call, user, ids, yes, dry_run, later, carrier, link_via):
-    """Take back all grants of USER, or single ones.
-
-    A grant that was taken back never counts again. Devices learn of it by a bundle, which is carried at once to those
-    in reach; the list that this prints says which have heard of it.
-    """
-    rows = _to_revoke(call, user, ids)
-    what = f"{len(rows)} grant{'s' * (len(rows) != 1)} of {', '.join(sorted({row.user_name for row in rows})) or user}"
-    if dry_run:
-        call.out.rows("would_revoke", _grant_rows(call, rows), [*_SHOWN, "state"], "There is nothing to take back.")
-        return
-    if rows:
-        confirm(f"Take back {what}?", yes)
-        admin.revoke(call.site, call.signer, rows, call.now)
-        say(f"Took back {what}.")
-    else:
-        say("There is nothing to take back.")
-    if later:
-        told = [
-            {"device": row.device_id, "epoch": row.epoch, "state": "not yet", "why": None}
-            for row in call.site.registry.pending_bundles()
-        ]
-    else:
-        told, _ = deliver_pending(call, (), carrier, link_via)
-    call.out.rows("devices", told, ["device", "epoch", "state", "why"], "No device has to hear of it.")
-    if waiting := [row["device"] for row in told if row["state"] != "delivered"]:
-        warn(f"not heard of it yet, and perhaps still letting in: {', '.join(waiting)}. Later: admit deliver")
-
-
-def _to_revoke(call: Call, user: str | None, ids) -> list[GrantRow]:
-    """The grants that are meant and still count. Raises NotFound."""
-    if not user and not ids:
-        raise click.UsageError("name a user, or a grant with --grant")
-    registry = call.site.registry
-    rows = [registry.grant(each) for each in ids]
-    if user:
-        theirs = registry.grants(user)
-        if strangers := [row.id for row in rows if row.user_name != user]:
-            raise click.UsageError(f"grant {strangers[0]} is not {user}'s")
-        rows = rows or theirs
-    revoked = registry.revoked()
-    counting = [row for row in rows if grant_state(grants_module.parse(row.data), call.now, revoked) in _LIVING]
-    return list({row.id: row for row in counting}.values())
-
-
-_LIVING = ("counts", "not yet")
-
-
 @command("admit grants alice --on kiosk-1")
 @click.argument("user", required=False)
 @click.option("--on", "device", metavar="DEVICE", help="Only those that are for this device.")
@@ -158,12 +153,24 @@ def grants(call: Call, user, device, everything):
     rows = call.site.registry.grants(user)
     if device:
         rows = [row for row in rows if standing.is_for(grants_module.parse(row.data), device)]
-    listed = _grant_rows(call, rows)
+    listed = grant_rows(call, rows)
     if not everything:
-        listed = [fields for fields in listed if fields["state"] in _LIVING]
+        listed = [fields for fields in listed if fields["state"] in LIVING]
     call.out.rows("grants", listed, ["id", "user", "on", "allows", "until", "state"], "There are no such grants.")
 
 
-def _grant_rows(call: Call, rows: list[GrantRow]) -> list[dict]:
-    revoked = call.site.registry.revoked()
-    return [grant_fields(grants_module.parse(row.data), row.user_name, call.now, revoked, call.zone) for row in rows]
+def grant_rows(call: Call, rows: list[GrantRow]) -> list[dict]:
+    """The fields of grants."""
+    return [_grant_row(call, row) for row in rows]
+
+
+def _grant_row(call: Call, row: GrantRow) -> dict:
+    revoked = {row.id} if row.revoked_at is not None else set()
+    fields = grant_fields(grants_module.parse(row.data), row.user_name, call.now, revoked, call.zone)
+    return fields | {"statement": row.statement_id}
+
+
+def is_living(call: Call, row: GrantRow) -> bool:
+    """Whether a grant counts, or will."""
+    revoked = {row.id} if row.revoked_at is not None else set()
+    return grant_state(grants_module.parse(row.data), call.now, revoked) in LIVING

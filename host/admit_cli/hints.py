@@ -28,6 +28,8 @@ _CODES = {
     "esptool-option": USAGE,
     "transport-name": USAGE,
     # A grant that is genuine, but does not count: that is a denial, although no device was asked.
+    "share-wider": DENIED,
+    "delegation-depth": DENIED,
     "grant-expired": DENIED,
     "grant-not-yet-valid": DENIED,
     "grant-other-device": DENIED,

@@ -87,9 +87,12 @@ async def _seal(site_name: str, ports) -> list:
 
 
 def _told(label) -> dict:
+    """What --json tells of a label: of a public one also what its QR code says, of a sealed one nothing secret."""
     from admit_provisioning.labels import PublicLabel
 
-    return {"label": label.name, "kind": "public" if isinstance(label, PublicLabel) else "sealed"}
+    if isinstance(label, PublicLabel):
+        return {"label": label.name, "kind": "public", "content": label.code.text()}
+    return {"label": label.name, "kind": "sealed"}
 
 
 def _tell(made, files, fonts) -> None:

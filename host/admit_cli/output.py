@@ -28,6 +28,11 @@ class Output:
     def __init__(self, as_json: bool):
         self._as_json = as_json
 
+    @property
+    def as_json(self) -> bool:
+        """Whether a program reads it: it is told no secret."""
+        return self._as_json
+
     def rows(self, name: str, rows: list[dict], columns: list[str], none: str = "") -> None:
         """A list: the given columns as text, everything as JSON. `none` is said if it is empty."""
         if self._as_json:
@@ -36,6 +41,22 @@ class Output:
             _print_table(rows, columns)
         elif none:
             say(none)
+
+    def lines(self, name: str, value, lines: Iterable[str]) -> None:
+        """What is told in lines of its own: those as text, `value` as JSON."""
+        if self._as_json:
+            self._json(name, value)
+            return
+        for text in lines:
+            _print(safe(text))
+
+    def line(self, name: str, row: dict, widths: dict[str, int]) -> None:
+        """One row of a list that has no end: its columns, each at least so wide, or a line of JSON."""
+        if self._as_json:
+            _print(json.dumps({"schema": SCHEMA, name: _plain(row)}, ensure_ascii=False))
+            return
+        cells = [_coloured(f"{_text(row[key]):{width}}", sys.stdout) for key, width in widths.items()]
+        _print("  ".join(cells).rstrip())
 
     def fields(self, name: str, fields: dict, shown: list[str] | None = None) -> None:
         """One thing: its fields, or those that are shown, line by line as text, everything as JSON."""
@@ -49,6 +70,12 @@ class Output:
 
     def _json(self, name: str, value) -> None:
         _print(json.dumps({"schema": SCHEMA, name: _plain(value)}, ensure_ascii=False, indent=2))
+
+
+def show_secret(text: str, picture: list[str]) -> None:
+    """Show a secret, this once, to whoever sits at the terminal; the caller has seen to it that there is one."""
+    for line in [*picture, text]:
+        _print(line)
 
 
 def say(text: str) -> None:

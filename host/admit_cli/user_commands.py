@@ -2,12 +2,12 @@
 
 import rich_click as click
 
-from admit import admin, keyfiles
+from admit import admin, keyfiles, withdrawing
 from admit.site import wallet_folder
 from admit_cli.command import Call, command
+from admit_cli.editing_words import act
 from admit_cli.output import say
 from admit_cli.words import utc
-from admit_protocol import grant
 from admit_protocol.errors import Malformed
 
 
@@ -16,12 +16,17 @@ from admit_protocol.errors import Malformed
 @click.option(
     "--key", type=click.File("rb"), help="Their public keys, a PEM file; else a wallet is made here. '-': stdin."
 )
-def add(call: Call, name, key):
+@click.option("--another", is_flag=True, help="Another key of a user who is there: all their grants are made for it.")
+@click.option("--again", is_flag=True, help="A user who was revoked may be granted something anew.")
+def add(call: Call, name, key, another, again):
     """Add somebody who may be granted something.
 
     Without --key the user is one of this machine: their keys are made here, in a wallet of their own. With --key they
     made them elsewhere, and sent the public ones: the key to log in with, and perhaps the one to sign with.
     """
+    if again or another:
+        _add_to(call, name, key, another, again)
+        return
     publics = keyfiles.parse_public_pem(_text(key.read())) if key else None
     made = admin.add_user(call.site, name, publics, call.now)
     folder = None if key else str(wallet_folder(call.site.folder, name))
@@ -31,17 +36,31 @@ def add(call: Call, name, key):
     say(f"{name} may do nothing yet: admit grant {name} ROUTINE --on DEVICE")
 
 
+def _add_to(call: Call, name: str, key, another: bool, again: bool) -> None:
+    """Give a user who is there another key, or let them count again."""
+    if another != bool(key):
+        raise click.UsageError("--another takes the new key from --key FILE")
+    publics = keyfiles.parse_public_pem(_text(key.read())) if key else None
+    with act(call) as edit:
+        if again:
+            withdrawing.reinstate_user(edit, name)
+        made = admin.add_key(edit, name, publics) if publics else None
+    fields = {"name": name, "fingerprint": made.fingerprint if made else None, "wallet": None}
+    call.out.fields("user", fields, ["name", "fingerprint"])
+
+
 @command("admit user list")
 def list_users(call: Call):
     """List users, their keys and how many grants of theirs count."""
-    registry, revoked = call.site.registry, call.site.registry.revoked()
+    registry = call.site.registry
+    keys, counting = registry.all_keys(), registry.counting_grants(call.now)
     rows = []
     for user in registry.users():
-        given = [grant.parse(row.data) for row in registry.grants(user.name) if row.id not in revoked]
-        counting = [each for each in given if each.expires is None or each.expires > call.now]
-        keys = [key.fingerprint for key in registry.keys(user.name)]
-        rows.append({"name": user.name, "keys": keys, "grants": len(counting), "added": utc(user.added_at)})
-    call.out.rows("users", rows, ["name", "keys", "grants", "added"], "There are no users.")
+        fingerprints = [key.fingerprint for key in keys.get(user.name, ())]
+        state = "counts" if user.revoked_at is None else "revoked"
+        row = {"name": user.name, "keys": fingerprints, "grants": counting.get(user.name, 0), "state": state}
+        rows.append(row | {"added": utc(user.added_at)})
+    call.out.rows("users", rows, ["name", "keys", "grants", "state", "added"], "There are no users.")
 
 
 def _text(data: bytes) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import sys
 import time
+from functools import partial
 
 import rich_click as click
 
@@ -13,10 +14,11 @@ from admit.routines import Outcome
 from admit.wallet import Wallet
 from admit_cli.command import Call, command
 from admit_cli.hints import cause
+from admit_cli.obstacles import Obstacles
 from admit_cli.output import progress, say
 from admit_cli.types import ARGUMENT
 from admit_cli.visiting import as_user, go, run, via, wallet_of
-from admit_protocol import cbor, coap
+from admit_protocol import aif, cbor, coap
 from admit_protocol.errors import AdmitError, Conflict, Denied, Refused
 
 _GOODBYE_S = 2
@@ -111,14 +113,16 @@ def _values(schema: dict) -> str:
 @click.argument("arguments", nargs=-1, type=ARGUMENT)
 @as_user
 @via
-def invoke(call: Call, device, routine, arguments, user, link_via):
+@click.option("--wait/--no-wait", "waits", default=True, help="Wait for others' consent if it is needed. Default: yes.")
+def invoke(call: Call, device, routine, arguments, user, link_via, waits):
     """Invoke ROUTINE at DEVICE, with ARGUMENTS like seconds=5.
 
-    It happens once or not at all, even if the link drops and this command has to ask again.
+    It happens once or not at all, even if the link drops and this command has to ask again. If you must show that you
+    are there, you are asked for the code that the device shows.
     """
     wallet = wallet_of(call, user)
     began = time.monotonic()
-    outcome = run(_invoke(wallet, device, link_via, routine, dict(arguments)))
+    outcome = run(_invoke(wallet, device, link_via, routine, dict(arguments), waits))
     if outcome.state != "done":
         raise Refused(f"routine-{outcome.state}", f"{routine}: {outcome.result}" if outcome.result else routine)
     took_ms = round((time.monotonic() - began) * 1000)
@@ -126,8 +130,9 @@ def invoke(call: Call, device, routine, arguments, user, link_via):
     call.out.fields("invocation", fields, ["outcome", "result"])
 
 
-async def _invoke(wallet: Wallet, device: str, link: str | None, routine: str, arguments: dict) -> Outcome:
+async def _invoke(wallet: Wallet, device: str, link: str | None, routine: str, arguments: dict, waits: bool) -> Outcome:
     asked = False
+    obstacles = Obstacles(device, routine, arguments, waits)
 
     def step(words: str) -> None:
         nonlocal asked
@@ -137,8 +142,14 @@ async def _invoke(wallet: Wallet, device: str, link: str | None, routine: str, a
     def retrying(error: AdmitError) -> None:
         say(f"{cause(error)}; asking again for the same invocation")
 
+    async def overcome(session: Session, denied: Denied) -> bool:
+        nonlocal asked
+        asked = False  # for certain, it has not happened
+        return await obstacles.overcome(session, denied)
+
+    visit = partial(go, wallet, device, link, (aif.POST, f"/r/{routine}", arguments))
     try:
-        return await routines_module.invoke(lambda: go(wallet, device, link), routine, arguments, retrying, step)
+        return await routines_module.invoke(visit, routine, arguments, retrying, step, overcome)
     except AdmitError as error:
         answered = isinstance(error, Denied | Refused | Conflict) or error.reason == "routine-unknown"
         if asked and not answered:

@@ -9,17 +9,20 @@ from typing import Any
 
 import rich_click as click
 
-from admit import forms
+from admit import carrying, forms
 from admit.client import Session
 from admit.site import user_config
-from admit.transport import open_transport
+from admit.transport import Transport, open_transport
 from admit.visit import visit
 from admit.wallet import Wallet
 from admit_cli.command import Call
+from admit_cli.hints import cause
 from admit_cli.output import progress, say, warn
 from admit_cli.words import rule_at
 from admit_protocol import credential, grant
-from admit_protocol.errors import Denied, NotFound
+from admit_protocol.errors import AdmitError, Denied, NotFound, Unverified
+
+_WITNESS_S = 2
 
 as_user = click.option(
     "--as", "user", metavar="USER", help="Whose wallet. Default: ADMIT_WALLET, ADMIT_USER, the admin."
@@ -54,18 +57,40 @@ def wallet_of(call: Call, user: str | None) -> Wallet:
     return site.wallet(user or site.setting("user") or "admin")
 
 
-@asynccontextmanager
-async def go(wallet: Wallet, device_id: str, link: str | None) -> AsyncIterator[Session]:
-    """A visit of `wallet` to a device: its session. A denial is told with the rule that made it."""
+def transport_to(link: str | None, device_id: str) -> Transport:
+    """The way to a device: as the option says, else the setting, else its Bluetooth name."""
     name = link or os.environ.get("ADMIT_VIA") or user_config().get("via") or f"ble:{device_id}"
-    async with visit(open_transport(name, retry=_tell_retry), wallet, device_id, progress) as session:
+    return open_transport(name, retry=_tell_retry)
+
+
+@asynccontextmanager
+async def go(
+    wallet: Wallet, device_id: str, link: str | None, request: tuple[int, str, dict | None] | None = None
+) -> AsyncIterator[Session]:
+    """A visit of `wallet` to a device, perhaps for one request: its session. A denial is told with the rule that made
+    it.
+    """
+    async with visit(transport_to(link, device_id), wallet, device_id, progress, request) as session:
         _tell_test_only(wallet.device(device_id))
         try:
             yield session
         except Denied as denied:
-            for note in _ruling(denied, grant.parse(session.holder.grant)):
-                denied.add_note(note)
+            if not session.holder.further:  # else nobody says which grant's rule it was
+                for note in _ruling(denied, grant.parse(session.holder.grant)):
+                    denied.add_note(note)
             raise
+        await _witness(session, wallet, device_id)
+
+
+async def _witness(session: Session, wallet: Wallet, device_id: str) -> None:
+    """Remember how long the device's journal is: whoever shortens it later is found out."""
+    try:
+        async with asyncio.timeout(_WITNESS_S):
+            await carrying.witness(session, wallet, device_id)
+    except Unverified as error:
+        warn(f"{device_id}'s journal is not what it was at an earlier visit: tell an admin. {cause(error)}")
+    except (AdmitError, TimeoutError):
+        pass  # the session is over, or the link: the next visit will do
 
 
 def _tell_test_only(device: credential.Credential | None) -> None:

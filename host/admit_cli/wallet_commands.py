@@ -36,16 +36,16 @@ def accept(call: Call, folder, file):
 
     The first one says which site the wallet trusts: take it from somebody whom you believe, or compare the site's id.
     """
-    zone = _zone()
+    zone = own_zone()
     owner = Wallet(folder)
-    anchor, data = invitation.decode(keyfiles.read_file(file))
-    given = owner.accept(anchor, data)
+    anchor, data, parents = invitation.decode(keyfiles.read_file(file))
+    given = owner.accept(anchor, data, parents)
     fields = access_fields(given.subject, given.audience, given.rules, (given.not_before, given.expires), zone)
     fields = {"site": anchor.name, "site_id": anchor.site_id.hex(), "grant": given.id.hex()} | fields
     call.out.fields("accepted", fields, ["site", "site_id", "on", "allows", "from", "until"])
     say(f"To use it: export ADMIT_WALLET={folder}")
 
 
-def _zone() -> ZoneInfo:
+def own_zone() -> ZoneInfo:
     """The zone in which a user without a site reads dates."""
     return forms.parse_zone(os.environ.get("ADMIT_TZ") or user_config().get("tz") or system_timezone())

@@ -5,6 +5,7 @@ Must not know: what is done with a board.
 """
 
 import dataclasses
+import functools
 import json
 import re
 import tomllib
@@ -97,11 +98,15 @@ def _folder() -> Path:
 def _parse(file: Path) -> Board:
     """The board that a file describes; its name is its folder's. Raises LocalError("board-file")."""
     try:
-        described = tomllib.loads(file.read_text(encoding="utf-8"))
-        board = Board(name=file.resolve().parent.name, **_typed(described))
-        _check(board)
+        return _described(file.resolve().parent.name, file.read_bytes())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValueError, TypeError) as error:
         raise LocalError("board-file", f"{file}: {error}") from None
+
+
+@functools.lru_cache(maxsize=16)
+def _described(name: str, text: bytes) -> Board:
+    board = Board(name=name, **_typed(tomllib.loads(text.decode())))
+    _check(board)
     return board
 
 

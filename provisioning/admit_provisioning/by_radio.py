@@ -43,8 +43,7 @@ async def _provision(link: str, secret: bytes, journal: Journal, holder: Holder)
     with journal.step("prove") as facts:
         journal.bind(described)
         facts |= {"board": proof.release.board, "set_hash": proof.release.set_hash}
-    with journal.step("label"):
-        pass
+    journal.mark("label")
     return Provisioned(journal.device_id, journal.board_id, described, proof, True, 0, journal.seconds)
 
 
@@ -73,9 +72,9 @@ async def _join(line: Connection, secret: bytes, journal: Journal, holder: Holde
     journal.open(proven.board_id.hex())
     journal.expect_factory()
     with journal.step("key"):
-        public, test_only = await device.make_key(identity)
+        keys = await device.make_key(identity)
     with journal.step("issue"):
-        credential_data = journal.issue(public, test_only)
+        credential_data = journal.issue(keys)
     with journal.step("lock"):
         await device.install(identity, credential_data, holder.anchor)
     return credential_data

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from admit.client import Holder, Session, checked, describe
 from admit.connection import Connection
@@ -17,7 +18,7 @@ from admit_protocol.anchor import Anchor
 from admit_protocol.errors import Conflict
 
 # POST and PUT /identity
-_CONTRIBUTION, _PUBLIC_KEY, _TEST_ONLY = 1, 1, 2
+_CONTRIBUTION, _PUBLIC_KEY, _TEST_ONLY, _SEAL_KEY = 1, 1, 2, 3
 _CREDENTIAL, _ANCHOR, _NOW = 1, 2, 3
 
 # GET /release, POST /reset
@@ -26,6 +27,16 @@ _BOOT = 1
 _OPEN_REPL = 1
 
 Ask = Callable[[int, str, bytes], Awaitable[coap.Message]]  # (method, path, CBOR): its response; raises what it tells
+
+
+class Keys(NamedTuple):
+    """What a factory device says of the keys that it made: 64 bytes each; `test_only` if it had no live source of
+    randomness.
+    """
+
+    public: bytes
+    seal_public: bytes
+    test_only: bool
 
 
 @dataclass(frozen=True)
@@ -48,21 +59,15 @@ class Proof:
     health: dict
 
 
-async def make_key(connection: Connection) -> tuple[bytes, bool]:
-    """Have a factory device make its key, with randomness of ours mixed in.
-
-    (its public key, 64 bytes; whether it had no live source of randomness, and so is fit for tests only).
-    """
+async def make_key(connection: Connection) -> Keys:
+    """Have a factory device make its key, with randomness of ours mixed in, and the other one that follows from it."""
     body = cbor.encode({_CONTRIBUTION: os.urandom(32)})
     response = await _identity(connection, coap.POST, body)
     answer = cbor.expect(cbor.decode(response.payload), dict, "identity-body")
-    public = cose.decode_key(cbor.expect(answer.get(_PUBLIC_KEY), dict, "identity-body"))[0]
-    return public, answer.get(_TEST_ONLY) is True
-
-
-async def device_public_key(connection: Connection) -> bytes:
-    """The same; the public key alone."""
-    return (await make_key(connection))[0]
+    public, seal_public = [
+        cose.decode_key(cbor.expect(answer.get(key), dict, "identity-body"))[0] for key in (_PUBLIC_KEY, _SEAL_KEY)
+    ]
+    return Keys(public, seal_public, answer.get(_TEST_ONLY) is True)
 
 
 async def install(connection: Connection, device_credential: bytes, anchor: Anchor) -> None:
@@ -116,10 +121,10 @@ async def commission(
     connection: Connection,
     holder: Holder,
     device_id: str,
-    issue: Callable[[bytes], bytes],
+    issue: Callable[[Keys], bytes],
     step: Callable[[str], None],
 ) -> tuple[bytes, dict]:
-    """The whole of it: (the device's credential, its health). `issue(public key)` has the authority vouch for a key.
+    """The whole of it: (the device's credential, its health). `issue(keys)` has the authority vouch for them.
 
     `step(words)` is told before each step. Raises Conflict("device-commissioned") if the device is another's already,
     or another one of this site.
@@ -128,7 +133,7 @@ async def commission(
     description = await describe(connection)
     if description.credential is None:
         step("making the device's key")
-        device_credential = issue(await device_public_key(connection))
+        device_credential = issue(await make_key(connection))
         step("installing credential and trust anchor")
         await install(connection, device_credential, holder.anchor)
     else:

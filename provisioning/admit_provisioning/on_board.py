@@ -41,6 +41,12 @@ def tell():
     sink.write(len(answer).to_bytes(2, "little") + answer + crc32(answer, number).to_bytes(4, "little"))
 
 
+def hush():
+    """Drop what is on its way."""
+    while arriving.poll(100) and source.read(1):
+        pass
+
+
 def receive():
     """Take the next window, whole and right, however often it must be asked for.
 
@@ -58,8 +64,7 @@ def receive():
                 break
             if frame[-4:] == b"\3\3\3\3":
                 raise KeyboardInterrupt
-        while arriving.poll(100) and source.read(1):
-            pass
+        hush()
     window.seek(0)
     window.write(frame[:-6])
     window.seek(0)
@@ -96,14 +101,26 @@ def digest(path):
 
 
 kbd_intr(-1)
-while more:
-    exec(take(int(take(5))))
+try:
+    while more:
+        exec(take(int(take(5))))
+except BaseException:
+    hush()  # the REPL must not take it for a program
+    raise
 
 
 def stop():
     """No more steps; the REPL is back."""
     global more
     more = False
+
+
+def restart():
+    """Answer, and start anew, as by the reset button."""
+    import machine
+
+    tell()
+    machine.reset()
 
 
 def survey(places):
@@ -162,7 +179,7 @@ def create(path):
 
 
 def fill(files):
-    """Take the content of the files "path size", read all back, and answer the SHA-256 of their SHA-256s.
+    """Take the content of the files "path size", read each back, and answer the SHA-256 of their SHA-256s.
 
     Those without a size are here already.
     """
@@ -173,7 +190,6 @@ def fill(files):
             with create(path) as file:
                 while size:
                     size -= file.write(some(size))
-    for path, *_ in files:
         total.update(digest(path))
     answer = total.digest()
 

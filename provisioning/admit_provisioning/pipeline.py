@@ -8,6 +8,7 @@ Must not know: terminals; how bytes reach a chip or a flash.
 """
 
 import asyncio
+import contextlib
 import json
 import re
 from collections.abc import Awaitable, Callable
@@ -20,7 +21,7 @@ from admit.connection import Connection
 from admit.keyfiles import fingerprint
 from admit.transport import open_transport
 from admit_protocol import credential
-from admit_protocol.errors import Conflict, LocalError, NotFound, RemoteError, Unsupported, Unverified
+from admit_protocol.errors import AdmitError, Conflict, LocalError, NotFound, RemoteError, Unsupported, Unverified
 from admit_provisioning import boards, detect, esptool, flash, images, install
 from admit_provisioning import commission as device
 from admit_provisioning.boards import Board
@@ -28,6 +29,7 @@ from admit_provisioning.compile import FirmwareSet, build
 from admit_provisioning.detect import APP, REPL, ROM, Found
 from admit_provisioning.esptool import Link
 from admit_provisioning.journal import Journal
+from admit_provisioning.receiver import Receiver
 from admit_provisioning.repl import Repl, Runtime
 
 _CHIP = re.compile(r".* with (ESP32\w*)")
@@ -79,7 +81,8 @@ class Provisioned:
 
 def provision(order: Order, journal: Journal, holder: Holder) -> Provisioned:
     """Do all of it, or what is left of it. Blocks; raises AdmitError, and leaves what the same call then finishes."""
-    return _Pipeline(order, journal, holder).run()
+    with contextlib.closing(_Pipeline(order, journal, holder)) as pipeline:
+        return pipeline.run()
 
 
 @dataclass
@@ -94,6 +97,13 @@ class _Pipeline:
     sent: int = 0
     is_current: bool = True
     _changed: list[str] = field(default_factory=list)
+    _call: "_Call | None" = None
+
+    def close(self) -> None:
+        """Leave the port, and nothing unwritten: what went wrong before is told, not that this fails too."""
+        self._hang_up()
+        with contextlib.suppress(AdmitError):
+            self.journal.settle()
 
     def run(self) -> Provisioned:
         description = self._running_app().description
@@ -102,8 +112,7 @@ class _Pipeline:
             return self._result(b"", device.Proof(self.release, {}))
         credential_data = description.credential or self._join()
         proof = self.proof or self._prove(credential_data)
-        with self.journal.step("label"):
-            pass
+        self.journal.mark("label")
         return self._result(credential_data, proof)
 
     def _result(self, credential_data: bytes, proof: device.Proof) -> Provisioned:
@@ -205,22 +214,25 @@ class _Pipeline:
             self.runtime = repl.describe()
             if not self.runtime.board_id:
                 raise Unsupported("board-nameless", "its MicroPython does not say which board it is")
-            self.journal.open(self.runtime.board_id.hex())
-            self._once("install")
-            with self.journal.step("install") as facts:
-                self._send(repl, self._board(_chip(found.banner), _kind(repl)), facts)
+            kind = _kind(repl)
+            with Receiver(repl) as receiver:  # which is on its way while the registry is asked; it changes nothing
+                self.journal.open(self.runtime.board_id.hex())
+                self._once("install")
+                with self.journal.step("install") as facts:
+                    self._send(repl, receiver, self._board(_chip(found.banner), kind), facts)
         return self._wait_for(APP)
 
-    def _send(self, repl: Repl, board: Board, facts: dict[str, Any]) -> None:
+    def _send(self, repl: Repl, receiver: Receiver, board: Board, facts: dict[str, Any]) -> None:
         assert self.runtime
         if _numbers(self.runtime.version) < _numbers(board.minimum_version):
             raise Unsupported("repl-old", f"it runs MicroPython {self.runtime.version}, not {board.minimum_version}")
         self.firmware = build(board, self.order.routines, self.runtime.mpy)
-        self.sent += install.install(repl, self.firmware, board, self.journal.watcher.progress).bytes_sent
-        repl.reset()
+        progress = self.journal.watcher.progress
+        self.sent += install.install(repl, self.firmware, board, progress, receiver).bytes_sent
         facts |= {"board": board.name, "set_hash": self.firmware.hash}
 
     def _wait_for(self, kind: str) -> Found:
+        self._hang_up()
         self.journal.tell("detect", "waiting until it has started")
         with self.journal.timed("detect"):
             return detect.wait_for(kind, self.order.link)
@@ -243,23 +255,24 @@ class _Pipeline:
     # From there to a device of the site
 
     def _join(self) -> bytes:
-        with self.journal.step("key"):
-            public, test_only = self._talk(device.make_key)
-        with self.journal.step("issue"):
-            credential_data = self.journal.issue(public, test_only)
+        with self.journal.step("key", leads_on=True):
+            keys = self._talk(device.make_key)
+        with self.journal.step("issue", leads_on=True, binds=True):
+            credential_data = self.journal.issue(keys)
         self._lock(lambda line: device.install(line, credential_data, self.holder.anchor))
         return credential_data
 
     def _lock(self, hand_over: Callable[[Connection], Awaitable[None]] | None = None) -> None:
         """The device belongs to the site, and its cable opens nothing any more."""
-        with self.journal.step("lock"):
+        with self.journal.step("lock", leads_on=True):
             if hand_over:
                 self._talk(hand_over)
+            self._hang_up()
             if detect.shows_repl(self.order.link):
                 raise Unverified("provision-repl-open", "its REPL answers: whoever has the cable could change it")
 
     def _prove(self, credential_data: bytes) -> device.Proof:
-        with self.journal.step("prove") as facts:
+        with self.journal.step("prove", leads_on=True) as facts:
             proof = self._talk(lambda line: device.prove_release(line, self.holder, credential_data))
             self._check(proof.release)
             self.journal.bind(credential_data)
@@ -276,13 +289,41 @@ class _Pipeline:
                 raise Unverified("provision-set-differs", f"it runs {release.version} on {release.micropython}")
 
     def _talk(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """Do something over a connection to the app."""
+        """Do something over the connection to the app, which stays open as long as nobody else needs the port."""
+        self._call = self._call or _Call(self.order.link.port)
+        try:
+            return self._call.run(work)
+        except BaseException:
+            self._hang_up()
+            raise
 
-        async def talk() -> T:
-            async with Connection(open_transport(self.order.link.port)) as line:
-                return await work(line)
+    def _hang_up(self) -> None:
+        call, self._call = self._call, None
+        if call:
+            call.close()
 
-        return asyncio.run(talk())
+
+class _Call:
+    """A connection to the app at a port, for one piece of work after the other."""
+
+    def __init__(self, port: str):
+        self._line = Connection(open_transport(port))
+        self._runner = asyncio.Runner()
+        try:
+            self._runner.run(self._line.__aenter__())
+        except BaseException:
+            self._runner.close()
+            raise
+
+    def run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        async def call() -> T:
+            return await work(self._line)
+
+        return self._runner.run(call())
+
+    def close(self) -> None:
+        with self._runner:
+            self._runner.run(self._line.__aexit__())
 
 
 def _with_chip(chip: str | None) -> Board:

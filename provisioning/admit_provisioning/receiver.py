@@ -2,26 +2,30 @@
 
 Owns: on_board.py's way to the board, made short on the way; the one compressed stream; windows, and asking again.
 Rules: one window is on its way at a time, and no other before the board has written down what was in it, because a chip
-that writes to flash reads nothing. A window is cut where a decoder that has it has used all of it.
+that writes to flash reads nothing; but for as many bytes as it keeps unread, so that the line has something to do
+meanwhile. A window is cut where a decoder that has it has used all of it.
 Must not know: what the steps do.
 """
 
+import contextlib
 import functools
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from admit_protocol.errors import RemoteError, TimedOut
+from admit_protocol.errors import AdmitError, RemoteError, TimedOut
 from admit_provisioning.repl import Repl
 from admit_provisioning.shrink import Program
 
 WINDOW = 4096  # as on_board.py has it, and the stream's dictionary too
+AHEAD = 240  # bytes of the next window: an ESP32 keeps 259 that nobody has read yet, also while it writes to flash
 WBITS = 15
 ANSWER_S = 10.0  # for a step's work: flash is slow, and its file system may have to move what is there
 AGAIN_S = 3.0  # for an answer to who asked again
 
 PROGRAM = Path(__file__).with_name("on_board.py")
 _ATTEMPTS = 5
+_AT_ONCE = 8192  # bytes that are packed at once
 _MOST = 0xFFFF  # bytes that a window may inflate to
 _FILLER = b"\xff" * (WINDOW + 16)  # ends any window that lost bytes: as a head it asks for more than there is room for
 _QUIET_S = 0.15
@@ -29,22 +33,31 @@ _BITS_A_BYTE = 10  # on the line
 
 
 class Receiver:
-    """on_board.py, running at the other end.
+    """on_board.py, running at the other end; it crosses the line while its user does something else.
 
-    If a step fails there, the board says so, its REPL is back, and the call raises RemoteError("repl-failed").
+    If a step fails there, the board says so, its REPL is back, and the call raises RemoteError("repl-failed"). As a
+    context manager it gives the REPL back, unless it was made to restart the board.
     """
 
     def __init__(self, repl: Repl):
         self._repl = repl
-        self._number = 0  # of the next window
+        self._before = repl.sent, repl.received, repl.turnarounds
+        self._number = self._made = 0  # windows that the board has; windows that were made
         self._known: set[str] = set()
-        self._packer = zlib.compressobj(9, zlib.DEFLATED, -WBITS, 9)
+        self._pending = b""  # packed, and on no line yet
+        self._packer = zlib.compressobj(9, zlib.DEFLATED, -WBITS, 8)
         self._unpacker = zlib.decompressobj(-WBITS)
-        self._pending = b""
+        self._is_ready = False
         repl.start(_program().core)
-        wanted, _ = self._answer(ANSWER_S)
-        if wanted != 0:
-            raise RemoteError("install-garbled", "the receiver does not start as it should")
+        self._runs = True
+
+    def __enter__(self) -> "Receiver":
+        return self
+
+    def __exit__(self, *_) -> None:
+        if self._runs:
+            with contextlib.suppress(AdmitError):
+                self.stop()
 
     def run(
         self,
@@ -55,21 +68,55 @@ class Receiver:
     ) -> bytes:
         """Run a step with its content, and return its answer.
 
-        `progress(done, total)` is told of bytes. Raises TimedOut("install-lost"), and what the step fails with.
+        `progress(done, total)` is told of bytes, as they are before they are packed. Raises TimedOut("install-lost"),
+        and what the step fails with.
         """
-        self._pack(self._call(step, arguments) + content)
-        answer, total = b"", len(self._pending)
-        while size := self._window():
-            frame, self._pending = self._frame(self._pending[:size]), self._pending[size:]
-            answer = self._exchange(frame)
-            progress(total - len(self._pending), total)
-        progress(total, total)
+        return self._bring(self._call(step, arguments) + content, progress)
+
+    def restart(self, step: str | None = None, *arguments: object) -> None:
+        """Run one more step, and have the board start anew, as by its reset button."""
+        last = self._call(step, arguments) if step else b""
+        self._bring(last + self._call("restart", ()), lambda done, total: None)
+        self._runs = False
+
+    def _await_start(self) -> None:
+        if not self._is_ready:
+            self._runs = False  # whatever is there now, it is not what answers to `stop`
+            wanted, _ = self._answer(ANSWER_S)
+            if wanted != 0:
+                raise RemoteError("install-garbled", "the receiver does not start as it should")
+            self._is_ready = self._runs = True
+
+    def _bring(self, data: bytes, progress: Callable[[int, int], None]) -> bytes:
+        self._await_start()
+        self._runs = False  # unless all went well
+        frames = self._frames(data)
+        answer, done, sent = b"", 0, 0
+        upcoming = next(frames, None)
+        while upcoming:
+            frame, inflated = upcoming
+            self._repl.write(frame[sent:])
+            upcoming = next(frames, None)  # made while that one is on the line, and its beginning right behind it
+            ahead = upcoming[0][:AHEAD] if upcoming else b""
+            self._repl.write(ahead)
+            answer, at_once = self._exchange(frame)
+            sent = len(ahead) if at_once else 0
+            done += inflated
+            progress(done, len(data))
+        self._runs = True
         return answer
+
+    def costs(self) -> tuple[int, int, int]:
+        """Bytes to the board, bytes from it and turnarounds so far, its own start among them."""
+        sent, received, turnarounds = self._before
+        return self._repl.sent - sent, self._repl.received - received, self._repl.turnarounds - turnarounds
 
     def stop(self) -> None:
         """Have the REPL back."""
-        self._pack(self._call("stop", ()))
-        self._repl.write(self._frame(self._pending[: self._window()]))
+        self._await_start()
+        self._runs = False
+        ((frame, _),) = self._frames(self._call("stop", ()))
+        self._repl.write(frame)
         try:
             self._repl.finish(ANSWER_S)
         except RemoteError:
@@ -83,8 +130,24 @@ class Receiver:
         text = "".join(map(program.text, new)) + f"{program.short(step)}{arguments!r}\n"
         return f"{len(text):5}{text}".encode()
 
-    def _pack(self, data: bytes) -> None:
-        self._pending += self._packer.compress(data) + self._packer.flush(zlib.Z_SYNC_FLUSH)
+    def _frames(self, data: bytes) -> Iterator[tuple[bytes, int]]:
+        """The windows that bring `data`, each as it is on the line, and how many bytes come out of it.
+
+        Packed as they are wanted: the first is on its way while the others are made.
+        """
+        pieces = self._packed(data)
+        while True:
+            while len(self._pending) < WINDOW and (piece := next(pieces, None)) is not None:
+                self._pending += piece
+            if not (size := self._window()):
+                return
+            packed, self._pending = self._pending[:size], self._pending[size:]
+            yield self._frame(packed)
+
+    def _packed(self, data: bytes) -> Iterator[bytes]:
+        for at in range(0, len(data), _AT_ONCE):
+            yield self._packer.compress(data[at : at + _AT_ONCE])
+        yield self._packer.flush(zlib.Z_SYNC_FLUSH)
 
     def _window(self) -> int:
         """How many of the pending bytes go into the next window: none, if nothing more comes out of them."""
@@ -99,23 +162,27 @@ class Receiver:
         """How many bytes come out of the next `size` pending ones."""
         return len(self._unpacker.copy().decompress(self._pending[:size]))
 
-    def _frame(self, data: bytes) -> bytes:
-        """The next window, as it is on the line."""
-        body = data + len(self._unpacker.decompress(data)).to_bytes(2, "little")
-        body += zlib.crc32(body, self._number).to_bytes(4, "little")
-        return 2 * len(body).to_bytes(2, "little") + body
+    def _frame(self, data: bytes) -> tuple[bytes, int]:
+        """The next window, as it is on the line, and how many bytes come out of it."""
+        inflated = len(self._unpacker.decompress(data))
+        body = data + inflated.to_bytes(2, "little")
+        body += zlib.crc32(body, self._made).to_bytes(4, "little")
+        self._made += 1
+        return 2 * len(body).to_bytes(2, "little") + body, inflated
 
-    def _exchange(self, frame: bytes) -> bytes:
-        """Send one window until the board has it, and return what it then says."""
-        message, timeout_s = frame, ANSWER_S
-        for _ in range(_ATTEMPTS):
-            self._repl.write(message)
-            wanted, answer = self._answer(timeout_s + len(message) * _BITS_A_BYTE / self._repl.baud)
+    def _exchange(self, frame: bytes) -> tuple[bytes, bool]:
+        """Wait until the board has the window that was sent, again if need be.
+
+        (what it then says, whether it had it at once: if not, it has thrown away what came behind)
+        """
+        timeout_s = ANSWER_S
+        for attempt in range(_ATTEMPTS):
+            wanted, answer = self._answer(timeout_s + len(frame) * _BITS_A_BYTE / self._repl.baud)
             timeout_s = AGAIN_S
             if wanted == self._number + 1:
                 self._number += 1
-                return answer
-            message = frame if wanted == self._number else _FILLER
+                return answer, not attempt
+            self._repl.write(frame if wanted == self._number else _FILLER)
         raise TimedOut("install-lost", f"{self._repl.port} loses bytes: window {self._number} does not get through")
 
     def _answer(self, timeout_s: float) -> tuple[int | None, bytes]:

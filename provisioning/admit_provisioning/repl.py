@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import json
 import re
+import termios
 import time
 import zlib
 from typing import Any
@@ -30,7 +31,7 @@ _KNOCK_S = 0.7  # a board that runs anything else is interrupted and answers wit
 _LONGEST_ID = 32  # bytes
 _PATIENCE = 2  # who still talks after so many times the time for an answer, or has said so much, gives none
 _MOST_SAID = 1 << 20  # bytes
-_INPUT_BUFFER = 250  # an ESP32 keeps 260 bytes that nobody has read yet
+_INPUT_BUFFER = 250  # an ESP32 keeps 259 bytes that nobody has read yet
 _BANNER = b"raw REPL; CTRL-B to exit\r\n>"
 _INTERRUPT, _RAW, _FRIENDLY, _RUN = b"\x03", b"\x01", b"\x02", b"\x04"
 UNSTICK = _INTERRUPT * 4200  # more than a receiver of ours can still be waiting for (on_board.py)
@@ -159,10 +160,6 @@ class Repl:
             raise Unsupported("repl-old", f"it runs MicroPython {text}; 1.23 is the oldest that will do")
         return runtime
 
-    def reset(self) -> None:
-        """Restart the board as its reset button would. Nothing more can be asked of this REPL."""
-        self._submit("import machine;machine.reset()")
-
     # -- bytes --
 
     def write(self, data: bytes) -> None:
@@ -273,11 +270,11 @@ def _open(port: str, baud: int) -> Any:
 
     try:
         transport = SerialTransport(port, baud, timeout=_TICK_S)
-    except (TransportError, OSError, ValueError):
+    except (TransportError, OSError, ValueError, termios.error):
         open_port(port).close()  # mpremote does not say why: this does, and waits a moment
         try:
             transport = SerialTransport(port, baud, timeout=_TICK_S)
-        except (TransportError, OSError, ValueError):
+        except (TransportError, OSError, ValueError, termios.error):
             raise Busy("serial-in-use", f"{port} was held by another program until just now") from None
     with contextlib.suppress(NotImplementedError):  # pyserial's RFC 2217 has none
         transport.serial.write_timeout = _WRITE_S

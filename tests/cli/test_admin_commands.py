@@ -9,7 +9,7 @@ from admit import admin, invitation, keyfiles
 from admit.site import Site
 from admit.suite import HostSuite
 from admit_protocol import bundle, rule
-from sites import NOW, PASSPHRASE, passphrase
+from sites import NOW, PASSPHRASE, SEALED, opened, passphrase
 
 KEYS = [HostSuite().generate().public for _ in range(2)]
 
@@ -17,7 +17,7 @@ KEYS = [HostSuite().generate().public for _ in range(2)]
 @pytest.fixture
 def kiosk(site):
     """The device kiosk-1."""
-    admin.commission(site, site.authority(passphrase), "kiosk-1", KEYS[0], NOW)
+    admin.commission(site, site.authority(passphrase), "kiosk-1", KEYS[0], SEALED, NOW)
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_users_are_listed_with_their_grants_that_count(site, run, alice):
     run("grant", "alice", "close", "--on", "*")
     run("revoke", "--grant", site.registry.grants("alice")[0].id, "--yes", "--later")
     table = run("user", "list").stdout.splitlines()
-    assert table[0].split() == ["NAME", "KEYS", "GRANTS", "ADDED"]
+    assert table[0].split() == ["NAME", "KEYS", "GRANTS", "STATE", "ADDED"]
     assert table[2].split()[0] == "alice"
     assert table[2].split()[2] == "1"
 
@@ -181,7 +181,7 @@ def test_a_grant_for_a_device_that_is_not_there_yet_is_made_with_a_warning(site,
 
 def test_a_grant_is_written_out_with_the_anchor_for_who_is_elsewhere(tmp_path, site, run, alice):
     run("grant", "alice", "open", "--on", "*", "--output", str(tmp_path / "alice.admit"))
-    anchor, given = invitation.decode((tmp_path / "alice.admit").read_bytes())
+    anchor, given, _ = invitation.decode((tmp_path / "alice.admit").read_bytes())
     assert (anchor.site_id, given) == (site.anchor.site_id, granted(site).data)
 
 
@@ -232,10 +232,10 @@ def test_all_grants_of_a_user_are_taken_back_at_once(site, run, alice, kiosk):
     ids = {row.id for row in site.registry.grants("alice")}
     result = run("revoke", "alice", "--yes", "--later", "--json")
     assert data(result) == [{"device": "kiosk-1", "epoch": 1, "state": "not yet", "why": None}]
-    assert "Took back 2 grants of alice." in result.stderr
+    assert "Took back alice, with 2 grants." in result.stderr
     assert site.registry.revoked() == ids
     (row,) = site.registry.pending_bundles()
-    assert {each.hex() for each in bundle.parse(row.data).revoked} == ids
+    assert {each.hex() for each in bundle.split(opened(row).added)} == ids
 
 
 def test_one_grant_is_taken_back_by_the_first_digits_of_its_id(site, run, alice, kiosk):

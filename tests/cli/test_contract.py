@@ -169,7 +169,7 @@ def test_no_option_takes_a_secret():
 
 def _resolve(branch, words):
     found = branch.resolve_command(None, words)
-    return _resolve(found[1], words[1:]) if len(words) > 1 else found
+    return _resolve(found[1], found[2]) if found[2] else found
 
 
 def test_a_passphrase_is_never_guessed_off_a_terminal(site, tmp_path):
@@ -205,12 +205,12 @@ def test_on_a_terminal_what_cannot_be_undone_is_asked(site):
     admit("user", "add", "alice")
     admit("grant", "alice", "open", "--on", "*")
     terminal = Terminal("revoke", "alice")
-    terminal.answer("Take back 1 grant of alice?", "n")
+    terminal.answer("Take back alice, with 1 grant?", "n")
     code, shown = terminal.end()
     assert (code, "stopped" in shown) == (1, True)
     assert site.registry.revoked() == set()
     terminal = Terminal("revoke", "alice")
-    terminal.answer("Take back 1 grant of alice?", "y")
+    terminal.answer("Take back alice, with 1 grant?", "y")
     assert terminal.end()[0] == 0
     assert len(site.registry.revoked()) == 1
 

@@ -1,11 +1,19 @@
 """What an admin collects from a kiosk and carries to it: its journal, and revocations."""
 
+import asyncio
 import contextlib
+import json
 import re
 import shutil
+import signal
 import sqlite3
 
 import pytest
+
+from admit import carrying, collect, journal_store
+from admit.transport import open_transport
+from admit.visit import visit
+from sites import NOW, passphrase
 
 
 def test_a_journal_says_who_did_what_and_by_which_rule(kiosk):
@@ -31,6 +39,45 @@ def test_what_was_collected_is_shown_without_the_kiosk(kiosk):
         assert "(link-dropped)" in kiosk.admit("journal kiosk-1", code=6).stderr
     finally:
         kiosk.restart()
+
+
+def test_following_shows_what_happens_as_it_does_and_ends_cleanly(kiosk):
+    following = kiosk.start("journal kiosk-1 --follow --last 1 --json")
+    assert json.loads(following.stdout.readline())["record"]["what"] == "GET /journal"
+    kiosk.admit("invoke kiosk-1 open seconds=1 --as alice")
+    seen = []
+    while "/r/open" not in "".join(seen[-1:]):
+        seen.append(json.loads(following.stdout.readline())["record"]["what"])
+    assert seen[-1] in ("POST /r/open", "invocation /r/open")
+    following.send_signal(signal.SIGINT)
+    rest, said = following.communicate(timeout=20)
+    assert following.returncode == 0 and "Traceback" not in said
+    assert "Following kiosk-1; Ctrl-C ends it." in said
+    assert kiosk.data("journal verify")[0]["state"] == "proven"
+    assert "--follow goes to the device" in kiosk.admit("journal kiosk-1 --follow --stored", code=2).stderr
+
+
+def test_only_the_latest_are_shown_if_that_is_asked_for(kiosk):
+    records = kiosk.data("journal kiosk-1 --last 2")
+    assert len(records) == 2 and records[1]["what"] == "GET /journal"
+    assert kiosk.data("journal kiosk-1 --stored --last 0") == []
+
+
+def test_what_an_ordinary_visitor_carries_out_is_collected_and_read_by_nobody_on_the_way(kiosk):
+    kiosk.admit("invoke kiosk-1 open seconds=1 --as alice")
+    wallet = kiosk.site.wallet("alice")
+    start = journal_store.position(kiosk.site.registry, "kiosk-1")[0]
+
+    async def visiting():
+        async with visit(open_transport(kiosk.settings["ADMIT_VIA"]), wallet, "kiosk-1") as session:
+            return await carrying.take_out(session, wallet, "kiosk-1", start)
+
+    told = asyncio.run(visiting())
+    assert told.pages >= 1 and told.is_all
+    assert not any(b"/r/open" in page.data for page in carrying.pages(wallet))
+    done, missed = collect.accept_carried(kiosk.site, kiosk.site.authority(passphrase).unseal, NOW)
+    assert missed == [] and "/r/open" in [record.what for each in done for record in each.new]
+    assert kiosk.data("journal verify")[0]["unseen"] == 0
 
 
 def test_who_may_not_read_it(kiosk):
@@ -67,6 +114,7 @@ def test_a_kiosk_that_was_put_back_to_an_earlier_state_is_told(kiosk):
     kiosk.restart()
     for _ in range(2):
         kiosk.admit("login kiosk-1 --as alice --for 0")
+    assert "warning" not in kiosk.admit("routines kiosk-1 --as alice").stderr  # she is a witness from now on
     kiosk.data("journal kiosk-1")
     kiosk.beside.do(kiosk.board.kill())
     later = kiosk.board.storage / "later"
@@ -76,6 +124,8 @@ def test_a_kiosk_that_was_put_back_to_an_earlier_state_is_told(kiosk):
     try:
         said = kiosk.admit("journal kiosk-1", code=8).stderr
         assert "was put back to an earlier state" in said and "(journal-rolled-back)" in said
+        said = kiosk.admit("routines kiosk-1 --as alice").stderr
+        assert "kiosk-1's journal is not what it was" in said and "(journal-rolled-back)" in said
     finally:
         kiosk.beside.do(kiosk.board.kill())
         shutil.rmtree(kiosk.board.storage / "data")
@@ -96,17 +146,22 @@ def test_a_revocation_waits_for_a_kiosk_that_is_out_of_reach(kiosk):
         told = kiosk.admit("revoke frida --yes --json")
         assert '"state": "not yet"' in told.stdout and "(link-dropped)" in told.stdout
         assert "warning: not heard of it yet, and perhaps still letting in: kiosk-1" in told.stderr
-        process = kiosk.start("deliver kiosk-1")
+        process = kiosk.start("sync kiosk-1")
         missed = kiosk.end(process, 6)
         assert re.search(r"kiosk-1 +1 +not yet +the link broke off", missed.stdout)
-        assert "(registry-no-device)" in kiosk.admit("deliver kiosk-1 kiosk-7", code=3).stderr
+        assert "(registry-no-device)" in kiosk.admit("sync kiosk-1 kiosk-7", code=3).stderr
     finally:
         kiosk.restart()
     kiosk.admit("invoke kiosk-1 open seconds=1 --as frida")
-    assert kiosk.data("deliver") == [{"device": "kiosk-1", "epoch": 1, "state": "delivered", "why": None}]
-    again = kiosk.admit("deliver")
+    (row,) = kiosk.data("sync")
+    assert (row["device"], row["epoch"], row["state"], row["time"]) == ("kiosk-1", 1, "delivered", "set")
+    assert 0 < row["bytes"] < 600 and row["records"] > 0 and row["why"] is None
+    again = kiosk.admit("sync")
     assert (again.stdout, again.stderr) == ("", "They have heard of everything.\n")
-    assert kiosk.data("deliver") == []
+    (row,) = kiosk.data("sync kiosk-1")
+    assert (row["state"], row["bytes"]) == ("current", 0)
+    (row,) = kiosk.data("status")
+    assert (row["state"], row["epoch"], row["held"]) == ("current", 1, 1)
     kiosk.admit("invoke kiosk-1 open seconds=1 --as frida", code=4)
 
 
@@ -119,7 +174,7 @@ def test_a_registry_that_was_put_back_is_told_that_the_kiosk_knows_more(kiosk):
     shutil.copy(kiosk.folder / "old.sqlite", registry)
     told = kiosk.admit("revoke hanna --yes").stdout
     assert "the device already holds a newer policy" in told and "(bundle-stale)" in told
-    kiosk.end(kiosk.start("deliver"), 7)
+    kiosk.end(kiosk.start("sync"), 7)
 
 
 def test_no_secret_was_shown(kiosk):

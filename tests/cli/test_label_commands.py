@@ -14,6 +14,7 @@ from admit_cli import label_code
 from admit_protocol.errors import Conflict, LocalError, Malformed
 from admit_provisioning import codes
 from admit_provisioning.codes import parse_device, parse_sealed
+from sites import SEALED
 
 SECRET = bytes(range(16))
 
@@ -23,7 +24,7 @@ def devices(site):
     """kiosk-1, kiosk-2 and Tür-Ж, with keys of their own."""
     for device_id in ("kiosk-1", "kiosk-2", "Tür-Ж"):
         signer = site.authority(lambda: "correct horse battery")
-        admin.commission(site, signer, device_id, HostSuite().generate().public, int(time.time()))
+        admin.commission(site, signer, device_id, HostSuite().generate().public, SEALED, int(time.time()))
     return site.registry.devices()
 
 

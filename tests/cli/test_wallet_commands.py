@@ -109,7 +109,7 @@ def test_an_invitation_is_written_where_there_is_a_folder(kiosk, file):
 
 
 def test_an_invitation_is_an_anchor_and_a_grant(kiosk, file):
-    anchor, data = invitation.decode(file.read_bytes())
+    anchor, data, _ = invitation.decode(file.read_bytes())
     assert anchor.site_id == kiosk.site.anchor.site_id
     assert grant.parse(data).subject == "bobby"
     assert invitation.encode(anchor, data) == file.read_bytes()

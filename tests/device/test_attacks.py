@@ -6,7 +6,7 @@ wrong papers is in test_attacks_papers.py; what wears the device out, or keeps o
 
 import asyncio
 
-from admit_protocol import block, cbor, coap, coap_numbers, issuing, oscore_option
+from admit_protocol import block, cbor, coap, coap_numbers, oscore_option
 from admit_protocol.coap_udp import UdpLayer
 from attackers import (
     ALICE,
@@ -27,7 +27,7 @@ from attackers import (
     title,
     visitor,
 )
-from memory_ports import WEDNESDAY, Dice
+from memory_ports import Dice
 from rig import Phone, Rig
 
 # Replayed, moved to another link, out of order
@@ -284,7 +284,7 @@ def test_who_was_revoked_is_told_so_once_and_hears_no_more():
     rig = kiosk()
     alice, bob = visitor(rig), visitor(rig, BOB, BOBS, seed=b"bobs")
     watch(alice)
-    policy = issuing.bundle(SITE.key, SITE.anchor.site_id, "kiosk-1", 1, [(1).to_bytes(8, "big")], WEDNESDAY)
+    policy = SITE.bundle(1, [(1).to_bytes(8, "big")])
     assert bob.request(coap.POST, "/bundle", policy).code == coap.CHANGED
     invoke(bob)
     assert [title(each) for each in heard(alice)] == ["grant-revoked"]

@@ -43,7 +43,8 @@ def key_made(rig):
     """A factory rig whose key is made; PUT /identity's body for it."""
     cable = Phone(rig, server=rig.cable)
     cable.plain(coap.POST, "/identity", cbor.encode({1: bytes(32)}))
-    papers = {1: SITE.vouch("kiosk-1", rig.device.identity.key.public), 2: SITE.anchor.encode(), 3: WEDNESDAY}
+    own = rig.device.identity
+    papers = {1: SITE.vouch("kiosk-1", own.key.public, own.seal_key.public), 2: SITE.anchor.encode(), 3: WEDNESDAY}
     rig.credential = papers[1]
     return papers
 

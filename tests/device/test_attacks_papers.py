@@ -1,7 +1,7 @@
 """Attacks with papers, keys and identifiers: the wrong kind, another's, altered, or one's own used twice."""
 
 from admit_device.journal_page import page
-from admit_protocol import cbor, coap, coap_numbers, cose, edhoc, edhoc_client, grant, issuing, journal_reader
+from admit_protocol import cbor, coap, coap_numbers, cose, edhoc, edhoc_client, grant, issuing, journal, journal_reader
 from admit_protocol.edhoc_initiator import Initiator
 from admit_protocol.errors import EntropyError
 from attackers import (
@@ -22,7 +22,7 @@ from attackers import (
     visitor,
 )
 from memory_ports import WEDNESDAY
-from rig import Phone, Rig
+from rig import Phone, Rig, sealed
 
 # One's own randomness, keys and identifiers
 
@@ -128,7 +128,7 @@ def test_no_other_signed_thing_of_the_site_passes_for_a_grant():
     ):
         assert finish_with(rig, data) == reason
     raw_key = {14: {8: {1: cose.encode_key(ALICE.public)}}}
-    assert finish_with(rig, None, id_cred=raw_key) == "cose-tag"
+    assert finish_with(rig, None, id_cred=raw_key) == "edhoc-mac-3"  # it proves a key, and no grant
 
 
 def test_the_holder_of_a_name_alone_is_asked_for_the_grant():
@@ -157,10 +157,12 @@ def test_nothing_but_a_bundle_for_this_device_is_a_bundle():
     site = SITE.anchor.site_id
     payload = cose.parse_sign1(issuing.bundle(SITE.key, site, "kiosk-1", 1, [], WEDNESDAY)).payload
     for data, reason in (
-        (ALICES, "bundle-structure"),
-        (rig.credential, "bundle-structure"),
-        (cose.sign1(SITE.key, payload, cose.GRANT), "cose-signature"),
-        (cose.sign1(ALICE, payload, cose.BUNDLE), "cose-signature"),
+        (sealed(ALICES), "bundle-structure"),
+        (sealed(rig.credential), "bundle-structure"),
+        (sealed(cose.sign1(SITE.key, payload, cose.GRANT)), "cose-signature"),
+        (sealed(cose.sign1(ALICE, payload, cose.BUNDLE)), "cose-signature"),
+        (sealed(b""), "cbor-truncated"),
+        (cose.sign1(SITE.key, payload, cose.BUNDLE), "cose-tag"),
         (b"", "cbor-truncated"),
     ):
         assert title(alice.request(coap.POST, "/bundle", data)) == reason
@@ -196,14 +198,14 @@ def test_a_factory_device_takes_no_credential_that_is_not_its_own_and_whole():
     early = cbor.encode({1: SITE.vouch("kiosk-1", ALICE.public), 2: own, 3: WEDNESDAY})
     assert title(cable.plain(coap.PUT, "/identity", early)) == "identity-no-key"
     assert title(cable.plain(coap.POST, "/identity", cbor.encode({1: bytes(31)}))) == "commissioning-contribution"
-    public = cose.decode_key(cbor.decode(cable.plain(coap.POST, "/identity", cbor.encode({1: bytes(32)})).payload)[1])[
-        0
-    ]
-    good = SITE.vouch("kiosk-1", public)
+    made = cbor.decode(cable.plain(coap.POST, "/identity", cbor.encode({1: bytes(32)})).payload)
+    public, seal_public = [cose.decode_key(made[number])[0] for number in (1, 3)]
+    good = SITE.vouch("kiosk-1", public, seal_public)
     forged = cose.sign1(OTHER.key, cose.parse_sign1(good).payload, cose.DEVICE_CREDENTIAL)
     for body, reason in (
         ({1: SITE.vouch("kiosk-1", ALICE.public), 2: own, 3: WEDNESDAY}, "identity-other-key"),
-        ({1: OTHER.vouch("kiosk-1", public), 2: own, 3: WEDNESDAY}, "credential-other-site"),
+        ({1: SITE.vouch("kiosk-1", public), 2: own, 3: WEDNESDAY}, "identity-other-key"),  # another's seal key
+        ({1: OTHER.vouch("kiosk-1", public, seal_public), 2: own, 3: WEDNESDAY}, "credential-other-site"),
         ({1: forged, 2: own, 3: WEDNESDAY}, "cose-signature"),
         ({1: ALICES, 2: own, 3: WEDNESDAY}, "credential-claims"),
         ({1: dressed(good, bytes(3000)), 2: own, 3: WEDNESDAY}, "cose-form"),
@@ -236,5 +238,5 @@ def test_a_stranger_cannot_tell_a_resource_from_none_nor_a_grant_from_none():
         response = stranger.send(garbled)
         assert response.payload == b"" and response.code in (coap_numbers.UNAUTHORIZED, coap.BAD_REQUEST)
     assert [each.who for each in map(journal_reader.parse_record, page(rig.device.journal, 0, 4000)[2])][1:] == [
-        grant.kid_of(ALICES)
+        journal.person(ALICE.public)
     ] * 2

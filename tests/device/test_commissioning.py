@@ -19,11 +19,12 @@ def factory():
 def make_key(cable, contribution=HOSTS_BYTES):
     response = cable.plain(coap.POST, "/identity", cbor.encode({1: contribution}))
     assert response.code == coap.CHANGED, response
-    return cose.decode_key(cbor.decode(response.payload)[1])[0]
+    answer = cbor.decode(response.payload)
+    return [cose.decode_key(answer[number])[0] for number in (1, 3)]
 
 
-def papers(public, site=SITE, now=WEDNESDAY):
-    return {1: site.vouch("kiosk-1", public), 2: site.anchor.encode(), 3: now}
+def papers(keys, site=SITE, now=WEDNESDAY):
+    return {1: site.vouch("kiosk-1", *keys), 2: site.anchor.encode(), 3: now}
 
 
 def put(cable, body):
@@ -71,7 +72,7 @@ def test_a_commissioned_device_keeps_its_key_and_its_site():
     cable = Phone(rig, server=rig.cable)
     again = cable.plain(coap.POST, "/identity", cbor.encode({1: HOSTS_BYTES}))
     assert (again.code, reason(again)) == (coap_numbers.CONFLICT, "identity-commissioned")
-    other = put(cable, papers(rig.public, Site("other", b"other")))
+    other = put(cable, papers((rig.public, rig.seal_public), Site("other", b"other")))
     assert (other.code, reason(other)) == (coap_numbers.CONFLICT, "identity-commissioned")
     assert described(cable)[CREDENTIAL] == rig.credential
 
@@ -113,17 +114,19 @@ def test_bodies_that_are_not_what_they_should_be_are_refused_by_name():
 
 def test_papers_must_fit_each_other_and_the_key():
     rig, cable = factory()
-    early = put(cable, papers(SITE.key.public))
+    early = put(cable, papers([SITE.key.public]))
     assert (early.code, reason(early)) == (coap_numbers.INTERNAL_SERVER_ERROR, "identity-no-key")
-    public = make_key(cable)
+    public, seal_public = keys = make_key(cable)
     other = Site("other", b"other")
     for body, why in (
-        (papers(SITE.key.public), "identity-other-key"),
-        ({1: other.vouch("kiosk-1", public), 2: SITE.anchor.encode(), 3: WEDNESDAY}, "credential-other-site"),
+        (papers([SITE.key.public, seal_public]), "identity-other-key"),
+        (papers([public, SITE.key.public]), "identity-other-key"),  # what is sealed to that the device could not open
+        (papers([seal_public, public]), "identity-other-key"),
+        ({1: other.vouch("kiosk-1", *keys), 2: SITE.anchor.encode(), 3: WEDNESDAY}, "credential-other-site"),
     ):
         assert reason(put(cable, body)) == why
     assert described(cable)[STATE] == "factory"
-    assert put(cable, papers(public)).code == coap.CHANGED
+    assert put(cable, papers(keys)).code == coap.CHANGED
 
 
 def test_a_device_that_knows_no_time_takes_the_hosts_and_one_that_does_keeps_its_own():
@@ -132,11 +135,14 @@ def test_a_device_that_knows_no_time_takes_the_hosts_and_one_that_does_keeps_its
         rig.clock.seconds = knows
         body = papers(make_key(cable), now=WEDNESDAY + 7)
         assert put(cable, body).code == coap.CHANGED
-        assert rig.device.clock.now() == expected
-        rig.clock.seconds = None
+        told = (rig.device.clock.now(), rig.device.clock.source)
+        assert told == (expected, "rtc" if knows else "answer")
         body[3] = WEDNESDAY + 8  # what anybody with the cable could send later
         put(cable, body)
-        assert rig.device.clock.now() is None
+        assert told == (rig.device.clock.now(), rig.device.clock.source)
+        rig.clock.seconds = None
+        rig.boot()
+        assert (rig.device.clock.now(), rig.device.clock.source) == (None, "floor")
 
 
 def fill_after(storage, changes):

@@ -15,7 +15,7 @@ from admit_protocol import (
 )
 from admit_protocol.suite import Suite
 from memory_ports import WEDNESDAY, Dice
-from rig import Phone, Rig, Site
+from rig import Phone, Rig, Site, sealed
 
 door = output("door", at_power_loss="locks", safe="closed")
 
@@ -177,7 +177,7 @@ def test_revoked_means_now_even_inside_a_session():
     rig = Rig(NAMES, SITE)
     phone = visit(rig)
     assert invoke(phone, "open", b"11111111").code == coap.CHANGED
-    policy = issuing.bundle(SITE.key, SITE.anchor.site_id, "kiosk-1", 1, [(1).to_bytes(8, "big")], WEDNESDAY)
+    policy = SITE.bundle(1, [(1).to_bytes(8, "big")])
     assert phone.request(coap.POST, "/bundle", policy).code == coap.CHANGED
     for again in (phone, visit(rig)):
         response = invoke(again, "open", b"22222222")
@@ -190,14 +190,16 @@ def test_an_old_bundle_or_one_for_another_device_changes_nothing():
     rig = Rig(NAMES, SITE)
     phone = visit(rig)
     site, ids = SITE.anchor.site_id, [(1).to_bytes(8, "big")]
-    assert phone.request(coap.POST, "/bundle", issuing.bundle(SITE.key, site, "kiosk-1", 5, [], WEDNESDAY)).code == 0x44
+    assert phone.request(coap.POST, "/bundle", SITE.bundle(5)).code == 0x44
     stranger = Site("other", b"other")
     for data, reason in (
-        (issuing.bundle(SITE.key, site, "kiosk-1", 4, ids, WEDNESDAY), "bundle-stale"),
-        (issuing.bundle(SITE.key, site, "kiosk-2", 6, ids, WEDNESDAY), "bundle-other-device"),
-        (issuing.bundle(stranger.key, stranger.anchor.site_id, "kiosk-1", 6, ids, WEDNESDAY), "bundle-other-site"),
-        (issuing.bundle(stranger.key, site, "kiosk-1", 6, ids, WEDNESDAY), "cose-signature"),
-        (b"\xd2\x84", "cbor-truncated"),
+        (SITE.bundle(4, ids), "bundle-stale"),
+        (SITE.bundle(6, ids, device_id="kiosk-2"), "bundle-other-device"),
+        (stranger.bundle(6, ids), "bundle-other-site"),
+        (sealed(issuing.bundle(stranger.key, site, "kiosk-1", 6, ids, WEDNESDAY)), "cose-signature"),
+        (SITE.bundle(6, ids, to=SITE.key.public), "cose-unsealed"),
+        (issuing.bundle(SITE.key, site, "kiosk-1", 6, ids, WEDNESDAY), "cose-tag"),
+        (b"\xd8\x60\x84", "cbor-truncated"),
     ):
         response = phone.request(coap.POST, "/bundle", data)
         assert problem.decode(response.payload)[problem.TITLE] == reason

@@ -15,8 +15,9 @@ def make_site(name):
     return key, anchor.Anchor(key.public, ecdh.public, name)
 
 
-def vouch(key, site, public, device_id="kiosk-1"):
-    return issuing.credential(key, site.site_id, device_id, public, credential.kid(public), 1000)
+def vouch(key, site, public, seal_key=None, device_id="kiosk-1"):
+    seal_public = seal_key.public if seal_key else public
+    return issuing.credential(key, site.site_id, device_id, public, credential.kid(public), 1000, seal_public)
 
 
 def new(keystore):
@@ -40,13 +41,13 @@ def test_commissioning_happens_once_and_repeating_the_same_is_no_error():
     keystore = Memory()
     key, site = make_site("one")
     identity = new(keystore)
-    data = vouch(key, site, make_key(identity, bytes(32)))
+    data = vouch(key, site, make_key(identity, bytes(32)), identity.seal_key)
     commission(identity, data, site.encode())
     commission(identity, data, site.encode())
     assert (identity.state, identity.device_id) == (COMMISSIONED, "kiosk-1")
     assert new(keystore).device_id == "kiosk-1"
     with raises(Conflict, "identity-commissioned"):
-        commission(identity, vouch(key, site, identity.key.public, "kiosk-2"), site.encode())
+        commission(identity, vouch(key, site, identity.key.public, identity.seal_key, "kiosk-2"), site.encode())
     with raises(Conflict, "identity-commissioned"):
         make_key(identity, bytes(32))
 
@@ -62,8 +63,9 @@ def test_a_credential_must_be_of_that_site_for_our_key_and_signed():
         commission(identity, vouch(other_key, other, public), site.encode())
     with raises(Unverified, "cose-signature"):
         commission(identity, vouch(other_key, site, public), site.encode())
-    with raises(Untrusted, "identity-other-key"):
-        commission(identity, vouch(key, site, other_key.public), site.encode())
+    for wrong in (vouch(key, site, other_key.public, identity.seal_key), vouch(key, site, public, other_key)):
+        with raises(Untrusted, "identity-other-key"):
+            commission(identity, wrong, site.encode())
     assert identity.state == FACTORY
 
 
@@ -76,7 +78,7 @@ def test_a_power_cut_at_either_write_leaves_the_old_identity_or_the_new():
         try:
             identity = new(keystore)
             public = make_key(identity, bytes(32))
-            commission(identity, vouch(key, site, public), site.encode())
+            commission(identity, vouch(key, site, public, identity.seal_key), site.encode())
         except PowerCut:
             pass
         keystore.cut_after = None

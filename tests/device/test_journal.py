@@ -1,14 +1,16 @@
 """The journal: chained, bounded, paged, and whole after every reset; denials and knocks do not fill it."""
 
+from admit_device.clock import Clock
 from admit_device.journal import Journal
 from admit_device.journal_page import page, signed_head
 from admit_protocol import cbor, journal_reader
 from admit_protocol import journal as records
 from admit_protocol.errors import StorageError, Unverified
+from admit_protocol.kdf import sha256
 from admit_protocol.rule import Decision
 from folders import Folder
-from limits import SEGMENT_RECORDS
-from memory_ports import HandClock, Memory, PowerCut
+from limits import SEGMENT_RECORDS, TAIL
+from memory_ports import WEDNESDAY, HandClock, Memory, PowerCut
 from ports.virtual.storage import Storage
 from support import raises
 from visitors import SITE
@@ -16,9 +18,10 @@ from visitors import SITE
 KEY = SITE.key
 FIRST_HEAD = records.first_head(KEY.public)
 ALICE, BOB = b"alices k", b"bobs key"
-DENIED = Decision(False, "rule-none", None, "no rule")
-OUTSIDE = Decision(False, "rule-outside-window", 2, "only on Mondays")
-ALLOWED = Decision(True, "rule-allows", 1, "")
+DENIED = Decision(False, "rule-none", None, "no rule", None, ())
+OUTSIDE = Decision(False, "rule-outside-window", 2, "only on Mondays", b"grant id", ())
+ALLOWED = Decision(True, "rule-allows", 1, "", b"grant id", ())
+LOCKED = Decision(False, "rule-lockdown", None, "lifted by its admin", "night", ())
 PAGE = 600  # bytes
 
 
@@ -28,7 +31,7 @@ class Identity:
 
 
 def new_journal(storage=None, clock=None):
-    return Journal(storage or Memory(), clock or HandClock(), FIRST_HEAD)
+    return Journal(storage or Memory(), Clock(clock or HandClock(), Memory()), FIRST_HEAD)
 
 
 def fill(journal, count):
@@ -86,18 +89,18 @@ def test_old_records_make_room_and_the_chain_goes_on():
             first, found = read(each)
             assert first + len(found) == total
             assert len(found) >= min(total, SEGMENT_RECORDS)
-            assert len(found) <= 2 * SEGMENT_RECORDS
-    assert first == 3 * SEGMENT_RECORDS
+            assert len(found) <= 2 * (SEGMENT_RECORDS + TAIL)
+    assert first > 2 * SEGMENT_RECORDS
 
 
 def test_a_reader_may_begin_anywhere():
     journal = new_journal()
-    fill(journal, 2 * SEGMENT_RECORDS + 20)
-    for ahead in (0, 3, SEGMENT_RECORDS - 1, SEGMENT_RECORDS, SEGMENT_RECORDS + 19):
-        start = SEGMENT_RECORDS + ahead
+    fill(journal, 3 * SEGMENT_RECORDS)
+    oldest = read(journal, 3)[0]
+    assert SEGMENT_RECORDS < oldest < 2 * SEGMENT_RECORDS
+    for start in (oldest, oldest + 3, oldest + 255, oldest + SEGMENT_RECORDS, journal.count - TAIL, journal.count - 1):
         first, found = read(journal, start)
         assert first == start == found[0].seq
-    assert read(journal, 3)[0] == SEGMENT_RECORDS  # the oldest that is kept
     for start in (journal.count, journal.count + 100):
         assert page(journal, start, PAGE) == (journal.count, journal.head, [])
 
@@ -124,10 +127,19 @@ def test_a_decision_tells_its_rule_and_a_denial_its_reason():
     journal = new_journal()
     journal.decision(ALICE, "POST /r/open", ALLOWED)
     journal.decision(ALICE, "POST /r/open", OUTSIDE)
+    journal.decision(BOB, "POST /r/open", LOCKED)
     assert told(journal) == [
-        ("POST /r/open", "allowed", {records.RULE: 1}),
-        ("POST /r/open", "denied", {records.RULE: 2, records.REASON: "rule-outside-window"}),
+        ("POST /r/open", "allowed", {records.RULE: 1, records.BY: b"grant id"}),
+        ("POST /r/open", "denied", {records.RULE: 2, records.REASON: "rule-outside-window", records.BY: b"grant id"}),
+        ("POST /r/open", "denied", {records.REASON: "rule-lockdown", records.BY: "night"}),
     ]
+
+
+def test_people_are_named_by_their_key():
+    journal = new_journal()
+    journal.decision(KEY.public, "POST /r/open", ALLOWED)
+    journal.record(records.PAIRED, ALICE, "", records.DONE, {records.KEY: records.person(KEY.public)})
+    assert [each.who for each in read(journal)[1]] == [sha256(KEY.public)[:8], ALICE]
 
 
 def test_the_same_denial_again_is_counted_into_the_next_record():
@@ -174,6 +186,15 @@ def test_one_persons_denials_do_not_fill_it_however_they_differ():
     assert journal.count == written + 2
 
 
+def test_newcomers_denials_do_not_fill_it_however_many_keys_they_make():
+    journal = new_journal()
+    for number in range(1000):
+        journal.decision(b"%08d" % number, "GET /x", Decision(False, "grant-needed", None, "", None, ()))
+    assert journal.count == 32
+    journal.decision(BOB, "GET /x", DENIED)
+    assert told(journal)[-1][2][records.REPEATED] == 1000 - 32
+
+
 def test_failed_handshakes_make_one_record_at_once_and_then_one_an_hour():
     clock = HandClock()
     journal = new_journal(clock=clock)
@@ -214,6 +235,24 @@ def test_time_that_is_unknown_is_written_as_such():
     assert journal_reader.parse_head(signed_head(journal, Identity())).time is None
 
 
+def test_each_record_says_how_sure_its_time_is():
+    hand = HandClock(None)
+    clock = Clock(hand, Memory())
+    journal = Journal(Memory(), clock, FIRST_HEAD)
+    fill(journal, 1)
+    clock.raise_floor(WEDNESDAY)
+    fill(journal, 1)
+    clock.answer(WEDNESDAY + 60, hand.monotonic_ms())
+    fill(journal, 1)
+    earliest, latest = clock.moment()
+    assert [(each.time, each.extra) for each in read(journal)[1]] == [
+        (None, {}),
+        (WEDNESDAY, {records.FLOOR: True}),
+        (earliest, {records.UNCERTAIN_S: latest - earliest}),
+    ]
+    assert earliest <= WEDNESDAY + 60 <= latest < WEDNESDAY + 70
+
+
 def test_a_record_that_storage_refuses_never_happened():
     storage = Memory()
     journal = new_journal(storage)
@@ -230,13 +269,22 @@ def test_a_record_that_storage_refuses_never_happened():
 
 
 def test_a_power_cut_anywhere_leaves_a_journal_that_holds():
-    for already in (0, 3, SEGMENT_RECORDS, 2 * SEGMENT_RECORDS):
+    at_rest = Memory()
+    filled = new_journal(at_rest)
+    for already, changes in (
+        (0, 1),
+        (3, 1),
+        (TAIL, 2),
+        (13 * TAIL, 3),
+        (26 * TAIL, 4),
+    ):  # the last two: a segment is full
+        fill(filled, already - filled.count)
         cut, done = 0, False
         while not done:
             storage = Memory()
+            storage.files = {name: _copy(value) for name, value in at_rest.files.items()}
             journal = new_journal(storage)
-            fill(journal, already)
-            storage.cut_after = cut
+            storage.cut_after, storage.tears = cut, already % 2 == 0
             try:
                 journal.record(records.LOGIN, BOB, "", records.DONE)
                 done = True
@@ -249,12 +297,17 @@ def test_a_power_cut_anywhere_leaves_a_journal_that_holds():
             first, found = read(after)
             assert first + len(found) == after.count
             cut += 1
+        assert cut == changes + 1
+
+
+def _copy(value):
+    return value[:] if isinstance(value, list) else value
 
 
 def test_a_torn_last_record_is_dropped_and_its_number_used_again():
     with Folder() as folder:
         fill(new_journal(Storage(folder.path)), 3)
-        folder.write("journal-a", folder.read("journal-a")[:-5])
+        folder.write("journal-2", folder.read("journal-2")[:-5])
         journal = new_journal(Storage(folder.path))
         assert journal.count == 2
         journal.record(records.LOGIN, BOB, "", records.DONE)
@@ -264,7 +317,7 @@ def test_a_torn_last_record_is_dropped_and_its_number_used_again():
 def test_the_head_that_opens_a_segment_is_the_one_before_it():
     storage = Memory()
     journal = new_journal(storage)
-    fill(journal, SEGMENT_RECORDS)
-    count, head = journal.count, journal.head
-    fill(journal, 1)
-    assert cbor.decode(next(storage.records("journal-b")))[1] == [count, head]
+    while "journal-b" not in storage.files:
+        count, head = journal.count, journal.head
+        fill(journal, 1)
+    assert cbor.decode(next(storage.records("journal-b"))) == [count, head]

@@ -79,3 +79,15 @@ def test_what_breaks_is_told_the_console_and_the_others_are_still_done():
     assert scene.outputs.get("door") == "closed"
     scene.pass_s(1)
     assert len(printed) == 1
+
+
+def test_what_is_shown_goes_after_its_time_unless_something_else_is_shown_by_then():
+    scene = Scene()
+    scene.kiosk.show("code", "111111", 60)
+    scene.pass_s(30)
+    scene.kiosk.show("code", "222222", 60)
+    scene.pass_s(30)
+    assert scene.outputs.get("code") == "222222"
+    scene.pass_s(30)
+    assert scene.outputs.get("code") == ""
+    assert scene.told == []

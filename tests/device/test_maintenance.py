@@ -44,6 +44,16 @@ def test_a_factory_board_tells_over_its_cable_what_runs_on_it():
     assert release[5] == (getattr(sys.implementation, "_mpy", 0) & 0xFF)
 
 
+def test_the_flash_is_read_once_in_ten_seconds():
+    rig, cable = factory()
+    hashes, rig.set_hash = (SET_HASH, bytes(32)), SET_HASH
+    cable.plain(coap.GET, "/release")
+    rig.set_hash = hashes[1]
+    for after_ms, told in ((9_900, 0), (200, 1)):
+        rig.clock.ms += after_ms
+        assert cbor.decode(cable.plain(coap.GET, "/release").payload)[2] == hashes[told]
+
+
 def test_a_board_without_slots_has_no_set():
     rig, cable = factory()
     rig.set_hash = None
@@ -156,11 +166,13 @@ def test_a_key_with_a_hardware_source_has_no_such_mark():
 def test_the_credential_of_a_test_key_must_say_that_it_is_one():
     site = Site()
     rig, cable = factory(test_only=True)
-    public = cose.decode_key(made_key(cable)[1])[0]
+    made = made_key(cable)
+    public, seal_public = [cose.decode_key(made[number])[0] for number in (1, 3)]
 
     def join(test_only):
         kid = credential.kid(public)
-        data = issuing.credential(site.key, site.anchor.site_id, "kiosk-1", public, kid, WEDNESDAY, test_only)
+        site_id = site.anchor.site_id
+        data = issuing.credential(site.key, site_id, "kiosk-1", public, kid, WEDNESDAY, seal_public, test_only)
         body = cbor.encode({1: data, 2: site.anchor.encode(), 3: WEDNESDAY})
         return cable.plain(coap.PUT, "/identity", body)
 

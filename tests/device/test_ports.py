@@ -53,9 +53,9 @@ def methods_in(line):
 
 def test_the_contract_is_found_on_its_page():
     found = named_in_contract()
-    assert found["storage"] == {"read", "write", "remove", "names", "append", "records"}
+    assert found["storage"] == {"read", "write", "put", "remove", "names", "append", "records"}
     assert found["keystore"] == {"read", "write", "erase"}
-    assert found["clock"] == {"monotonic_ms", "now", "set"}
+    assert found["clock"] == {"monotonic_ms", "now"}
     assert found["entropy"] == {"random"}
     assert found["outputs"] == {"set", "get"}
     assert found["board"] == {"installed", "restart", "watch", "tend"}

@@ -147,6 +147,28 @@ def test_a_power_cut_leaves_no_half_of_a_first_value():
     assert seen == {None, b"first"}
 
 
+def test_a_value_that_is_put_in_its_place_is_old_or_new_or_said_to_be_damaged():
+    seen = set()
+
+    def check(storage, whole):
+        try:
+            seen.add(storage.read("journal-3"))
+            assert storage.read("journal-3") == b"the new value" or not whole
+        except StorageError as error:
+            assert error.reason == "storage-corrupt" and not whole
+            seen.add("damaged")
+        assert storage.names() == ["journal-3"]
+        storage.put("journal-3", b"later")
+        assert storage.read("journal-3") == b"later"
+
+    cut_everywhere(
+        lambda storage: storage.put("journal-3", b"old"),
+        lambda storage: storage.put("journal-3", b"the new value"),
+        check,
+    )
+    assert seen == {b"old", b"the new value", "damaged"}
+
+
 def test_a_power_cut_leaves_a_record_whole_or_absent_and_the_list_usable():
     seen = set()
 

@@ -10,12 +10,12 @@ from admit_device.invocations import DONE, INTERRUPTED, Invocations
 from admit_device.journal import Journal
 from admit_device.journal_page import page, signed_head
 from admit_device.routines import routine
-from admit_protocol import cbor, coap, coap_numbers, cose, credential, edhoc_client, journal, journal_reader
+from admit_protocol import cbor, coap, coap_numbers, cose, credential, edhoc_client, issuing, journal, journal_reader
 from admit_protocol.errors import StorageError
-from limits import REMEMBERED
+from limits import TAIL
 from memory_ports import WEDNESDAY, Dice, HandClock, Memory, PowerCut
-from rig import Phone, Rig
-from visitors import SITE, Visitor, grant_of, id_of, reason, revocation
+from rig import Phone, Rig, sealed
+from visitors import SITE, Visitor, grant_of, id_of, reason
 
 LIMIT_S = 120
 runs = []
@@ -34,7 +34,7 @@ def second(kiosk):
 
 
 ROUTINES = {"first": first, "second": second}
-BUNDLE = revocation(1, [id_of(grant_of("bob"))])
+BUNDLE = issuing.bundle(SITE.key, SITE.anchor.site_id, "kiosk-1", 1, [id_of(grant_of("bob"))], WEDNESDAY)
 
 
 class Supply:
@@ -82,6 +82,10 @@ class Life(Rig):
             self.told["journal"] = (self.device.journal.count, self.device.journal.head)
 
     @property
+    def bundle(self):
+        return sealed(BUNDLE, self.device.identity.credential.seal_public)
+
+    @property
     def credential(self):
         return self.device.identity.credential.data
 
@@ -91,10 +95,11 @@ class Life(Rig):
         body = {1: self.told.get("credential")}
         if not self.device.identity.credential:
             response = insist(lambda: cable.plain(coap.POST, "/identity", cbor.encode({1: bytes(32)})))
-            public = cose.decode_key(cbor.decode(response.payload)[1])[0]
+            answer = cbor.decode(response.payload)
+            public, seal_public = [cose.decode_key(answer[number])[0] for number in (1, 3)]
             assert self.told.get("public", public) == public
             self.confirm("public", public)
-            body[1] = SITE.vouch("kiosk-1", public)
+            body[1] = SITE.vouch("kiosk-1", public, seal_public)
         else:
             body[1] = self.credential
         body.update({2: SITE.anchor.encode(), 3: WEDNESDAY})
@@ -161,7 +166,7 @@ def chapter_two(life):
     life.confirm("second", life.invoke("second"))
     assert life.ask("alice", coap.POST, "/login").code == coap.CHANGED
     assert life.ask("bob", coap.GET, "/r").code == coap.CONTENT
-    assert life.ask("alice", coap.POST, "/bundle", BUNDLE).code == coap.CHANGED
+    assert life.ask("alice", coap.POST, "/bundle", life.bundle).code == coap.CHANGED
     life.confirm("revoked")
     assert reason(life.ask("bob", coap.GET, "/r")) == "grant-revoked"
     life.device.journal.count_failure()
@@ -174,14 +179,20 @@ def long_past():
     """Files of a device whose journal and invocations are one short of a rotation."""
     life = Life(Supply())
     chapter_one(life)
-    past = Journal(life.storage, life.clock, journal.first_head(life.device.identity.key.public))
-    while not past._segments.full():
+    past = Journal(life.storage, life.device.clock, journal.first_head(life.device.identity.key.public))
+    while not is_due(past.kept()):
         past.record(journal.LOGIN, bytes(8), "", journal.DONE)
-    invocations = Invocations(life.storage)
-    for number in range(REMEMBERED - 1):
+    invocations, number = Invocations(life.storage), 0
+    while not is_due(invocations._kept()):
         invocations.start(b"somebody", b"%08d" % number)
         invocations.finish(b"somebody", b"%08d" % number, DONE, None)
+        number += 1
     return life.storage.files, life.keystore.files
+
+
+def is_due(segments):
+    """Does its tail go into a segment that is full then, with the next record?"""
+    return segments.count % TAIL == 0 and segments.count - segments._first >= segments._size
 
 
 def check_journal(life):
@@ -222,7 +233,7 @@ def check_afterwards(life):
         assert outcome in ({1: DONE, 2: name + " done"}, {1: INTERRUPTED})
         assert life.invoke(name) == outcome
         assert runs.count(name) <= 1
-    assert life.ask("alice", coap.POST, "/bundle", BUNDLE).code == coap.CHANGED
+    assert life.ask("alice", coap.POST, "/bundle", life.bundle).code == coap.CHANGED
     assert reason(life.ask("bob", coap.GET, "/r")) == "grant-revoked"
     check_journal(life)
     prove_journal(life)

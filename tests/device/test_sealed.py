@@ -1,6 +1,6 @@
 """A factory device joins a site over the air, for whoever knows the secret of its sealed label, and for nobody else."""
 
-from admit_device.sealed import delay_ms
+from admit_device.attempts import delay_ms
 from admit_protocol import block_client, cbor, coap, coap_numbers, cose, label, oscore_client
 from admit_protocol.suite import Suite
 from memory_ports import WEDNESDAY, Dice, PowerCut
@@ -66,7 +66,7 @@ class Technician(Phone):
 
 
 def papers(rig):
-    rig.credential = SITE.vouch("kiosk-1", rig.public)
+    rig.credential = SITE.vouch("kiosk-1", rig.public, rig.device.identity.seal_key.public)
     return {1: rig.credential, 2: SITE.anchor.encode(), 3: WEDNESDAY}
 
 

@@ -35,4 +35,5 @@ def test_its_health_names_its_faults():
 
 
 def test_each_of_them_is_a_resource_of_its_name():
-    assert sorted(_ANSWERS) == ["bundle", "core", "health", "id", "identity", "journal", "release", "reset"]
+    answers = ["approvals", "bundle", "core", "enrol", "grants", "health", "id", "identity", "journal", "presence"]
+    assert sorted(_ANSWERS) == answers + ["release", "reset", "time"]

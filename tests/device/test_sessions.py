@@ -1,11 +1,14 @@
 """Sessions: who may finish a handshake, which session makes room for another, and what a login costs the device."""
 
 from admit_protocol import cbor, coap, coap_numbers, edhoc_client, oscore_client, p256_curve
+from admit_protocol.errors import Untrusted
+from newcomers import Newcomer
 from rig import ALL, Phone
-from visitors import OPEN, Visitor, key_of, new_kiosk
+from support import raises
+from visitors import OPEN, Visitor, key_of, new_kiosk, reason
 
 PEOPLE = ["p%d" % number for number in range(9)]
-HANDSHAKE_S, IDLE_S, MAX_SESSIONS = 10, 600, 8
+HANDSHAKE_S, IDLE_S, NEWCOMER_IDLE_S, MAX_SESSIONS = 10, 600, 60, 8
 
 
 def arrive(rig, name="alice", **how):
@@ -27,6 +30,13 @@ def finish(phone, message_3, c_r):
 def refused(response):
     assert (response.code, response.payload) == (coap_numbers.UNAUTHORIZED, b""), response
     return True
+
+
+def come_new(rig, name, server=None):
+    """A newcomer who has a session, and may do nothing in it."""
+    newcomer = Newcomer(rig, name, server)
+    assert reason(newcomer.ask(coap.GET, "/r")) == "grant-needed"
+    return newcomer
 
 
 def test_c_r_is_neither_the_peers_c_i_nor_in_use():
@@ -140,10 +150,9 @@ def test_a_handshake_waits_ten_seconds_for_its_message_3():
 def test_a_link_has_one_handshake_and_the_newest_counts():
     rig = new_kiosk()
     alice = Visitor(rig)
-    old, old_c_r = alice.message_3, alice.context.sender_id
+    old = alice.message_3
     alice.start()
-    assert alice.context.sender_id == old_c_r  # the old one is gone, and its id is free
-    assert finish(alice, old, old_c_r) == "ccm-tag"
+    assert finish(alice, old, alice.context.sender_id) == "ccm-tag"  # the old one is gone
     assert not rig.device.sessions.busy()
     alice.start()
     assert finish(alice, alice.message_3, alice.context.sender_id) is None
@@ -254,3 +263,111 @@ def test_a_device_that_had_no_rest_makes_its_key_and_its_nonce_while_the_visitor
     rig = new_kiosk()
     arrive(rig)
     assert work_of(rig, "alice") == [2, 0, 2]
+
+
+# Newcomers: keys without a grant, which anybody can make
+
+
+def test_a_newcomer_has_a_session_and_no_rights_and_both_ends_know_what_binds_it():
+    rig = new_kiosk()
+    zoe = come_new(rig, "zoe")
+    (session,) = rig.device.sessions.newcomers()
+    assert session.newcomer and session.subject.rules == () and session.binding == zoe.binding
+    assert len(zoe.binding) == 32 and session.binding != come_new(rig, "yan").binding
+    for path in ("/r", "/bundle", "/time", "/health", "/journal", "/presence", "/approvals", "/nowhere"):
+        assert reason(zoe.ask(coap.GET, path)) == "grant-needed", path
+    assert reason(zoe.ask(coap.POST, "/login")) == reason(zoe.invoke("open")) == "grant-needed"
+    alice = arrive(rig)
+    (session,) = [each for each in rig.device.sessions._sessions.values() if not each.newcomer]
+    assert session.subject.key == alice.key.public and len(session.binding) == 32
+
+
+def test_who_has_come_is_not_waited_for_with_a_handshake_newcomer_or_not():
+    rig = new_kiosk()
+    zoe = come_new(rig, "zoe")
+    rig.pass_s(0.2)
+    rig.prepare()
+    assert rig.device.sessions._handshakes is None
+    assert reason(zoe.ask(coap.GET, "/r")) == "grant-needed"
+
+
+def test_there_are_two_newcomers_at_most_and_the_longest_silent_goes():
+    rig = new_kiosk()
+    rig.cable.max_links = 20
+    first, second = come_new(rig, "zoe", rig.cable), come_new(rig, "yan", rig.cable)
+    rig.pass_s(1)
+    assert reason(first.ask(coap.GET, "/r")) == "grant-needed"
+    come_new(rig, "xia", rig.cable)
+    assert refused(second.ask(coap.GET, "/r"))
+    assert reason(first.ask(coap.GET, "/r")) == "grant-needed"
+
+
+def test_newcomers_make_room_for_everybody_and_nobody_for_them():
+    rig = new_kiosk()
+    rig.cable.max_links = 20
+    newcomers = [come_new(rig, name, rig.cable) for name in ("zoe", "yan")]
+    people = [arrive(rig, name, server=rig.cable) for name in PEOPLE[: MAX_SESSIONS - 2]]
+    rig.pass_s(1)
+    for each in newcomers:
+        assert reason(each.ask(coap.GET, "/r")) == "grant-needed"
+    people += [arrive(rig, name, server=rig.cable) for name in PEOPLE[MAX_SESSIONS - 2 : MAX_SESSIONS]]
+    assert [each.ask(coap.GET, "/r").payload for each in newcomers] == [b"", b""]  # 4.01, or 4.00 by who has its id now
+    rig.pass_s(1)
+    for each in people[1:]:
+        each.ask(coap.GET, "/r")
+    for number in range(4):  # one of them takes the place of whom was silent longest, and the others its own
+        come_new(rig, "late%d" % number, rig.cable)
+    assert [each.ask(coap.GET, "/r").code for each in people[1:]] == [coap.CONTENT] * (MAX_SESSIONS - 1)
+
+
+def test_a_minute_of_silence_ends_a_newcomers_session():
+    rig = new_kiosk()
+    rig.cable.max_links = 20
+    zoe, alice = come_new(rig, "zoe", rig.cable), arrive(rig, server=rig.cable)
+    assert rig.device.sessions.deadline() == rig.clock.ms + 1000 * NEWCOMER_IDLE_S
+    rig.pass_s(NEWCOMER_IDLE_S)
+    assert refused(zoe.ask(coap.GET, "/r"))
+    assert alice.ask(coap.GET, "/r").code == coap.CONTENT
+
+
+def test_a_newcomer_leaves_nothing_in_storage_and_pushes_nobody_out_of_what_is_prepared():
+    rig = new_kiosk()
+    arrive(rig)
+    names = rig.storage.names()
+    for number in range(6):
+        come_new(rig, "n%d" % number, rig.cable)
+    assert [name for name in rig.storage.names() if name not in names and not name.startswith("journal")] == []
+    rig.prepare()
+    assert work_of(rig, "alice") == [1, 0, 0]
+
+
+def test_many_newcomers_fill_no_journal():
+    rig = new_kiosk()
+    before = rig.device.journal.count
+    for number in range(40):
+        come_new(rig, "n%d" % number, rig.cable)
+    assert rig.device.journal.count - before <= 32
+
+
+def test_a_newcomers_radio_link_goes_as_a_strangers():
+    rig = new_kiosk()
+    zoe = come_new(rig, "zoe")
+    for _ in range(11):
+        rig.pass_s(2.5)
+        zoe.ask(coap.GET, "/r")
+    rig.pass_s(2.5)
+    assert rig.radio.closed == [zoe.number]
+    moved = Phone(rig)
+    outer, _ = zoe.context.protect_request(coap.request(coap.GET, "/r"))
+    assert moved.send(outer).option(coap.OSCORE) is not None  # the session goes on, for a minute
+
+
+def test_a_session_adopts_a_grant_of_its_own_key_alone():
+    rig = new_kiosk()
+    come_new(rig, "zoe")
+    arrive(rig)
+    (session,) = rig.device.sessions.newcomers()
+    alices = [each for each in rig.device.sessions._sessions.values() if not each.newcomer][0].subject
+    with raises(Untrusted, "grant-other-key"):
+        session.adopt(alices)
+    assert session.newcomer

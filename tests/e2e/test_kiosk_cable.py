@@ -11,7 +11,7 @@ from admit.connection import Connection
 from admit.transport.serial import SerialTransport
 from admit_protocol import cbor, coap, credential, slip
 from admit_protocol.errors import Conflict, Denied, Refused, TimedOut
-from admit_provisioning.commission import commission, device_public_key, install
+from admit_provisioning.commission import commission, install, make_key
 from rig import ALL, Site
 from wired_kiosk import (
     ALICES,
@@ -45,7 +45,7 @@ def test_a_kiosk_joins_a_site_over_its_cable_and_nothing_else(tmp_path):
         async with Connection(kiosk.udp()) as network:
             assert (await describe(network)).state == "factory"
             with pytest.raises(Denied, match="commissioning-cable-only"):
-                await device_public_key(network)
+                await make_key(network)
             health, steps = await kiosk.commission(admin)
             assert (health["boots"], len(steps)) == (1, 4)
             description = await describe(network)
@@ -60,20 +60,20 @@ def test_a_kiosk_joins_a_site_over_its_cable_and_nothing_else(tmp_path):
 def test_a_torn_commissioning_is_finished_by_the_next_one(tmp_path):
     async def story(kiosk):
         async with Connection(kiosk.cable()) as line:
-            public = await device_public_key(line)
+            keys = await make_key(line)
         await kiosk.board.restart()
         await kiosk.board.expect("status factory")
         async with Connection(kiosk.cable()) as line:
             with pytest.raises(Refused, match="identity-other-key"):
                 await install(line, kiosk.site.vouch(NAME, kiosk.site.key.public), kiosk.site.anchor)
             with pytest.raises(Refused, match="credential-other-site"):
-                await install(line, kiosk.vouch(public), Site("other", b"other").anchor)
+                await install(line, kiosk.vouch(keys), Site("other", b"other").anchor)
             assert (await describe(line)).state == "factory"
-            await install(line, kiosk.vouch(public), kiosk.site.anchor)  # whose answer is lost, say
+            await install(line, kiosk.vouch(keys), kiosk.site.anchor)  # whose answer is lost, say
         await kiosk.board.restart()
         await kiosk.board.expect("status ready")
         health, _ = await kiosk.commission(kiosk.visitor("admin", ALL))
-        assert (credential.parse(kiosk.credential).public, health["boots"]) == (public, 3)
+        assert (credential.parse(kiosk.credential).public, health["boots"]) == (keys.public, 3)
 
     run(story, tmp_path, factory_kiosk)
 
@@ -87,8 +87,8 @@ def test_a_kiosk_joins_once(tmp_path):
                 (kiosk.visitor("admin", ALL), "kiosk-2"),
             ):
                 with pytest.raises(Conflict, match="device-commissioned"):
-                    await commission(line, holder, name, lambda public: other.vouch(NAME, public), lambda words: None)
-            for attempt in (device_public_key(line), install(line, kiosk.credential[:-1] + b"\0", other.anchor)):
+                    await commission(line, holder, name, lambda keys: other.vouch(NAME, *keys[:2]), lambda words: None)
+            for attempt in (make_key(line), install(line, kiosk.credential[:-1] + b"\0", other.anchor)):
                 with pytest.raises(Conflict, match="identity-commissioned"):
                     await attempt
             assert await listed(await first_visit(line, kiosk.visitor("alice", ALICES))) == ["open"]

@@ -10,11 +10,10 @@ import pytest
 from admit.client import Holder, Session, trusted_credential
 from admit.connection import Connection
 from admit.suite import HostSuite
-from admit_protocol import cbor, coap, coap_numbers, issuing
+from admit_protocol import cbor, coap, coap_numbers, credential
 from admit_protocol.coap_udp import CON, NON, encode_datagram
 from admit_protocol.edhoc_initiator import Initiator
 from admit_protocol.errors import Denied, Refused, TimedOut, Untrusted
-from memory_ports import WEDNESDAY
 from rig import ALL, Site
 from wired_kiosk import ALICES, BOBS, HOST, NAME, first_visit, invoke, listed, next_visit, wired_kiosk
 
@@ -82,7 +81,7 @@ def test_a_repeat_visit_takes_four_flights_and_names_the_grant(tmp_path):
 def test_a_first_request_too_long_to_go_with_message_3_goes_behind_it(tmp_path):
     async def story(kiosk):
         revoked = [number.to_bytes(8, "big") for number in range(1000, 1200)]
-        policy = issuing.bundle(kiosk.site.key, kiosk.site.anchor.site_id, NAME, 1, revoked, WEDNESDAY)
+        policy = kiosk.site.bundle(1, revoked, device_id=NAME, to=credential.parse(kiosk.credential).seal_public)
         assert 1024 < len(policy) <= 2048
         async with over_udp(kiosk) as connection:
             session = await first_visit(connection, kiosk.visitor("carol", BOBS))

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from admit import admin, journal_store
-from admit.collect import deliver_bundle, fetch_journal
+from admit import admin, journal_store, syncing
+from admit.collect import fetch_journal
 from admit_protocol import cbor, coap, journal_reader
 from admit_protocol.errors import Denied
 from kiosks import authority, kiosk, visiting
@@ -44,17 +44,17 @@ async def alice_opens(site, board, radio, flights):
 
 
 async def tell(site, radio):
-    (row,) = site.registry.pending_bundles()
     async with visiting(site, "admin", radio) as session:
-        site.registry.bundle_held("kiosk-1", await deliver_bundle(session, row.data))
+        told = await syncing.deliver(session, site.registry, "kiosk-1", site.wallet("admin"))
+    assert (told.epoch, told.bundles) == (1, 1)
     assert not site.registry.pending_bundles()
 
 
 async def read_journal(site, radio):
     async with visiting(site, "admin", radio) as session:
         start = journal_store.position(site.registry, "kiosk-1")
-        first, head, records, signed = await fetch_journal(session, start[0])
-    told = journal_store.collect(site.registry, "kiosk-1", (first, head), records, signed, int(time.time()))
+        page = await fetch_journal(session, start[0])
+    told = journal_store.collect(site.registry, "kiosk-1", page, int(time.time()))
     assert told.gap is None
     lines = [(journal_reader.KINDS[each.kind], each.what, journal_reader.OUTCOMES[each.outcome]) for each in told.new]
     assert lines[0] == ("commissioned", "kiosk-1", "done")

@@ -83,3 +83,39 @@ def test_an_addressable_led_is_told_a_colour_and_goes_dark_between(tmp_path):
         assert [event[2] for event in world.events if event[0] == "bits"] == [0x001800, 0] * 2
 
     play(tmp_path, story)
+
+
+def test_a_code_is_blinked_digit_by_digit_and_goes_when_another_is_shown(tmp_path):
+    async def story(chip, world):
+        await chip.ask("\nimport ports.esp32.outputs as module\nmodule._FLASH_MS, module._DIGIT_PAUSE_MS = (1, 1), 2")
+        await chip.ask("\noutputs = Outputs({'led': 2})\noutputs.set('status', 'ready')\noutputs.set('code', '310')")
+        await chip.ask("\nasyncio.run(outputs.blink())")
+        assert levels(world, 2).count(ON) == 3 + 1 + 10
+        assert await chip.ask("module._digits('20')") == str([1, 1, 1, 2] + [1, 1] * 9 + [1, 4])
+        await chip.ask("\nmodule._FLASH_MS = (100000, 100000)")
+        await chip.ask(
+            "\nasync def change():\n await asyncio.sleep_ms(1)\n outputs.set('code', '')\n"
+            "async def both():\n await asyncio.gather(outputs.blink(), change())"
+        )
+        await chip.ask("\nasyncio.run(both())")  # it would take minutes
+
+    play(tmp_path, story)
+
+
+def test_the_button_tells_how_long_ago_it_was_pressed(tmp_path):
+    async def story(chip, world):
+        await chip.ask("\noutputs = Outputs({'button': 0, 'led': 2})\noutputs.set('status', 'wiping')")
+        await chip.ask("\nasyncio.run(outputs.blink())")
+        assert await chip.ask("outputs.get('button')") == "None"
+        await world.press(0, 0)
+        await chip.ask("\nasyncio.run(outputs.blink())")
+        await world.press(0, None)
+        await chip.ask("\nasyncio.run(outputs.blink())")
+        first = int(await chip.ask("outputs.get('button')"))
+        assert 100 <= first < 10000
+        await chip.ask("\ntime.sleep_ms(20)")
+        assert int(await chip.ask("outputs.get('button')")) >= first + 20
+        await chip.ask("\noutputs = Outputs({'led': 2})\noutputs.set('status', 'wiping')\nasyncio.run(outputs.blink())")
+        assert await chip.ask("outputs.get('button')") == "None"
+
+    play(tmp_path, story)

@@ -1,7 +1,8 @@
-"""A site for each test, and no setting of whoever runs the tests."""
+"""A site for each test, on each kind of database where that matters, and no setting of whoever runs the tests."""
 
 import pytest
 
+from postgresql import Cluster
 from sites import forget_settings, new_site, passphrase
 
 
@@ -22,3 +23,28 @@ def site(tmp_path):
 def signer(site):
     """The site's authority."""
     return site.authority(passphrase)
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """A PostgreSQL for as long as the tests run."""
+    running = Cluster()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    """The URL of a database that is not there yet, or has no tables."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/registry.sqlite"
+    return request.getfixturevalue("cluster").new_database()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def site_anywhere(request, tmp_path):
+    """A site with the user `admin`, its registry in each kind of database."""
+    folder = tmp_path / "site"
+    made = new_site(folder) if request.param == "sqlite" else request.getfixturevalue("cluster").site(folder)
+    yield made
+    made.registry.close()

@@ -19,13 +19,13 @@ def make(signer, *rules, audience=("kiosk-*",), **life):
 
 
 def ask(grants, path="/r/open", method=POST, arguments=None, device="kiosk-1", now=NOW, revoked=()):
-    return access.decide(grants, device, (method, path, arguments), now, set(revoked))
+    return access.decide(grants, device, (), (method, path, arguments), (now, now), set(revoked))
 
 
 def test_one_grant_that_allows_is_enough(signer):
     closed, opened = make(signer, ("/r/close", 3, {})), make(signer, ("/x", 1, {}), ("/r/open", 3, {}))
     verdict = ask([closed, opened])
-    assert verdict.decision == (True, "rule-allows", 1, "")
+    assert verdict.decision == (True, "rule-allows", 1, "", opened.id, ())
     assert verdict.grant is opened
     assert [opinion.decision.reason for opinion in verdict.opinions] == ["rule-none", "rule-allows"]
 
@@ -66,7 +66,7 @@ def test_the_verdict_is_what_the_rules_code_says(signer):
     zoned = {rule.WINDOWS: [[127, 0, 0]], rule.ZONE: [[NOW + 1, 0]]}
     for conditions, reason_given in (
         ({rule.BOUNDS: {"seconds": [1, 2]}}, "rule-argument"),
-        ({9: 1}, "rule-unknown-condition"),
+        ({99: 1}, "rule-unknown-condition"),
         (zoned, "rule-outside-zone"),
     ):
         assert ask([make(signer, ("/r/open", 3, conditions))]).decision.reason == reason_given

@@ -10,12 +10,17 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from admit import authority, keyfiles
 from admit.authority import Authority
 from admit.suite import HostSuite
-from admit_protocol import bundle, credential, grant
-from admit_protocol.errors import LocalError, Malformed, NotFound
-from sites import NOW, PASSPHRASE, passphrase
+from admit_protocol import bundle, cose_encrypt, credential, grant, notice, time_answer
+from admit_protocol.errors import LocalError, Malformed, NotFound, Unverified
+from sites import NOW, PASSPHRASE, SEALED, passphrase
 
 suite = HostSuite()
 DEVICE, USER = suite.generate(), suite.generate()
+
+
+def states(epoch, *revoked):
+    """From nothing to a policy that names those grants."""
+    return bundle.NOTHING, (epoch, NOW, b"".join(sorted(revoked)), [], [], None)
 
 
 def test_keys_are_encrypted_and_for_their_owner_only(site):
@@ -51,22 +56,41 @@ def test_the_passphrase_is_asked_for_once_and_only_to_sign(site):
     signer = Authority(site.folder, lambda: asked.append(1) or PASSPHRASE)
     assert signer.anchor.name == "Test site"
     assert not asked
-    signer.issue_credential("kiosk-1", DEVICE.public, NOW)
-    signer.issue_bundle("kiosk-1", 1, [], NOW)
+    signer.issue_credential("kiosk-1", DEVICE.public, SEALED, NOW)
+    signer.issue_bundle("kiosk-1", states(1))
+    assert signer.unseal(cose_encrypt.seal(suite, signer.anchor.ecdh_public, b"a journal")) == b"a journal"
     assert asked == [1]
 
 
 def test_what_it_issues_is_believed(signer):
-    device = credential.parse(signer.issue_credential("kiosk-1", DEVICE.public, NOW))
+    device = credential.parse(signer.issue_credential("kiosk-1", DEVICE.public, SEALED, NOW))
     credential.verify(device, signer.anchor, suite)
     assert (device.device_id, device.public, device.kid) == ("kiosk-1", DEVICE.public, credential.kid(DEVICE.public))
     data = signer.issue_grant("alice", ["kiosk-*"], [("/r/open", 2, {})], USER.public, NOW, expires=NOW + 1)
     given = grant.parse(data)
     grant.verify_issuer(given, signer.anchor.sign_public, signer.anchor.site_id, suite)
     assert (given.subject, given.key, given.expires, given.not_before) == ("alice", USER.public, NOW + 1, None)
-    policy = bundle.parse(signer.issue_bundle("kiosk-1", 3, [given.id], NOW))
+    policy = bundle.parse(signer.issue_bundle("kiosk-1", states(3, given.id)))
     bundle.verify(policy, signer.anchor, "kiosk-1", suite)
-    assert (policy.epoch, policy.revoked) == (3, [given.id])
+    assert (policy.epoch, policy.added) == (3, given.id)
+    told = notice.parse(signer.issue_notice(2, [notice.fingerprint(DEVICE.public)], NOW))
+    notice.verify(told, signer.anchor, suite)
+    answer = time_answer.parse(signer.answer_time("kiosk-1", b"question", NOW))
+    time_answer.verify(answer, signer.anchor, "kiosk-1", b"question", suite)
+    assert answer.now == NOW
+
+
+def test_what_is_sealed_to_others_it_cannot_open(signer):
+    with pytest.raises(Unverified) as caught:
+        signer.unseal(cose_encrypt.seal(suite, SEALED, b"a bundle"))
+    assert caught.value.reason == "cose-unsealed"
+
+
+def test_an_invite_is_a_grant_to_the_key_of_its_secret(signer):
+    fields = {"expires": NOW + 1, "selectors": ["role:guest"], "delegate": 1, "enrol": 2}
+    data = signer.issue_grant("guest", ["lobby-1"], [("/r/open", 2, {})], USER.public, NOW, **fields)
+    given = grant.parse(data)
+    assert (given.enrol, given.delegate, given.selectors) == (2, 1, ("role:guest",))
 
 
 def test_each_grant_has_an_id_of_its_own(signer):
@@ -78,9 +102,9 @@ def test_nothing_is_issued_that_a_device_would_not_read(signer):
     with pytest.raises(Malformed):
         signer.issue_grant("alice", [], [("/r/open", 2, {})], USER.public, NOW)
     with pytest.raises(Malformed):
-        signer.issue_credential("k" * 65, DEVICE.public, NOW)
+        signer.issue_credential("k" * 65, DEVICE.public, SEALED, NOW)
     with pytest.raises(LocalError) as caught:
-        signer.issue_bundle("kiosk-1", 1, [n.to_bytes(8, "big") for n in range(1000)], NOW)
+        signer.issue_bundle("kiosk-1", states(1, *(n.to_bytes(8, "big") for n in range(1000))))
     assert caught.value.reason == "bundle-too-long"
 
 
@@ -120,5 +144,5 @@ def test_a_missing_or_damaged_key_file_is_named(site):
 
 def test_nothing_secret_shows(signer):
     signer.unlock()
-    assert PASSPHRASE not in repr(signer) + repr(vars(signer)["_key"])
+    assert PASSPHRASE not in repr(signer) + repr(vars(signer)["_keys"])
     assert repr(signer) == f"<Authority of site {signer.anchor.site_id.hex()}>"

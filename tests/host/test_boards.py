@@ -9,13 +9,14 @@ from sqlalchemy import create_engine, inspect
 from admit import admin
 from admit import registry as registry_module
 from admit.admin import Access
-from admit.boards import BEGAN, DONE, FAILED, STEPS, Run
+from admit.boards import BEGAN, DONE, FAILED, STEPS, Entry, Run
+from admit.editing import first_bundle
 from admit.registry import open_registry
 from admit.registry_models import HeadRow, RecordRow
 from admit.suite import HostSuite
-from admit_protocol import bundle, credential
+from admit_protocol import credential
 from admit_protocol.errors import AdmitError, Conflict, Unverified
-from sites import NOW
+from sites import NOW, SEALED, opened
 
 ONE, TWO = "0a0b0c0d0e0f", "101112131415"
 
@@ -40,9 +41,9 @@ def provisioned(site, signer, board_id=ONE, device_id="kiosk-1", public=None):
     """A board that is a device, proven; its run."""
     run = run_of(board_id, device_id)
     site.registry.reserve(run, NOW)
-    data = signer.issue_credential(device_id, public or HostSuite().generate().public, NOW)
+    data = signer.issue_credential(device_id, public or HostSuite().generate().public, SEALED, NOW)
     site.registry.bind_device(run, data, NOW)
-    site.registry.record_step(run, "prove", DONE, NOW)
+    site.registry.record(run, Entry("prove", DONE, NOW))
     return run
 
 
@@ -55,7 +56,7 @@ def test_a_registry_made_before_there_were_boards_gets_their_tables(tmp_path, si
         command.upgrade(config, "0001")
         assert not inspect(connection).has_table("boards")
     registry = open_registry(url)
-    registry.add_device(signer.issue_credential("kiosk-1", key, NOW), NOW)
+    registry.add_device(signer.issue_credential("kiosk-1", key, SEALED, NOW), NOW)
     registry.reserve(run_of(ONE, "kiosk-2"), NOW)
     assert [each.name for each in registry.boards()] == ["kiosk-2"]
     registry.close()
@@ -66,11 +67,11 @@ def test_every_step_is_journalled_and_the_state_only_rises(site):
     assert registry.board(ONE) is None
     registry.reserve(run, NOW)
     assert registry.board(ONE).state == "detect"
-    registry.record_step(run, "install", BEGAN, NOW + 1)
+    registry.record(run, Entry("install", BEGAN, NOW + 1))
     assert registry.board(ONE).state == "detect"
-    registry.record_step(run, "install", DONE, NOW + 2, board="virtual", set_hash=bytes(32))
-    registry.record_step(run, "flash", DONE, NOW + 3)
-    registry.record_step(run, "key", FAILED, NOW + 4, "x" * 1000)
+    registry.record(run, Entry("install", DONE, NOW + 2, board="virtual", set_hash=bytes(32)))
+    registry.record(run, Entry("flash", DONE, NOW + 3))
+    registry.record(run, Entry("key", FAILED, NOW + 4, "x" * 1000))
     row = registry.board(ONE)
     assert (row.state, row.board, row.set_hash, row.updated_at) == ("install", "virtual", bytes(32), NOW + 4)
     told = [(each.step, each.event) for each in registry.steps(ONE)]
@@ -87,7 +88,7 @@ def test_two_technicians_want_the_same_name(site):
     assert site.registry.board(TWO) is None
     site.registry.reserve(run_of(TWO, "kiosk-1"), NOW, again=True)
     assert (site.registry.board(ONE).name, site.registry.board(TWO).name) == (None, "kiosk-1")
-    assert reason(site.registry.record_step, run_of(ONE, "kiosk-1"), "key", BEGAN, NOW) == "board-reserved"
+    assert reason(site.registry.record, run_of(ONE, "kiosk-1"), Entry("key", BEGAN, NOW)) == "board-reserved"
 
 
 def test_two_technicians_want_the_same_board(site):
@@ -97,7 +98,7 @@ def test_two_technicians_want_the_same_board(site):
     assert caught.value.reason == "board-reserved"
     assert "anna@bench began to make kiosk-1 of the board" in caught.value.detail
     site.registry.reserve(run_of(ONE, "kiosk-2", "bob@desk"), NOW, again=True)
-    assert reason(site.registry.record_step, run_of(ONE, "kiosk-1"), "key", BEGAN, NOW) == "board-reserved"
+    assert reason(site.registry.record, run_of(ONE, "kiosk-1"), Entry("key", BEGAN, NOW)) == "board-reserved"
     site.registry.reserve(run_of(TWO, "kiosk-1"), NOW)
 
 
@@ -126,8 +127,8 @@ def test_a_board_that_never_took_its_identity_gets_another_one(site, signer, key
     run = run_of(ONE, "kiosk-1")
     site.registry.reserve(run, NOW)
     first, second = HostSuite().generate().public, key
-    site.registry.bind_device(run, signer.issue_credential("kiosk-1", first, NOW), NOW)
-    site.registry.bind_device(run, signer.issue_credential("kiosk-1", second, NOW), NOW)
+    site.registry.bind_device(run, signer.issue_credential("kiosk-1", first, SEALED, NOW), NOW)
+    site.registry.bind_device(run, signer.issue_credential("kiosk-1", second, SEALED, NOW), NOW)
     assert [(each.id, each.public) for each in site.registry.devices()] == [("kiosk-1", second)]
     assert [each.public for each in site.registry.retired("kiosk-1")] == [first]
 
@@ -136,7 +137,7 @@ def test_a_board_that_lost_its_identity_gets_another_one_only_if_told_so(site, s
     run = provisioned(site, signer)
     old = site.registry.device("kiosk-1")
     site.registry.add_records([RecordRow(device_id="kiosk-1", seq=0, data=b"told")], head("kiosk-1"))
-    new = signer.issue_credential("kiosk-1", key, NOW)
+    new = signer.issue_credential("kiosk-1", key, SEALED, NOW)
     assert reason(site.registry.bind_device, run, new, NOW) == "board-wiped"
     assert site.registry.device("kiosk-1").public == old.public
     site.registry.bind_device(run, new, NOW + 1, again=True)
@@ -145,13 +146,13 @@ def test_a_board_that_lost_its_identity_gets_another_one_only_if_told_so(site, s
     (gone,) = site.registry.retired("kiosk-1")
     assert (gone.public, gone.credential, gone.board_id) == (old.public, old.credential, ONE)
     assert cbor2.loads(gone.journal) == [[b"told"], [[1, bytes(32), 0, bytes(32), b"signed", NOW]]]
-    assert (site.registry.records("kiosk-1"), site.registry.heads("kiosk-1")) == ([], [])
+    assert (site.registry.record_bytes("kiosk-1"), site.registry.heads("kiosk-1")) == ([], [])
 
 
 def test_an_identity_that_was_retired_never_comes_back(site, signer, key):
     run = provisioned(site, signer)
     old = site.registry.device("kiosk-1").credential
-    site.registry.bind_device(run, signer.issue_credential("kiosk-1", key, NOW), NOW, again=True)
+    site.registry.bind_device(run, signer.issue_credential("kiosk-1", key, SEALED, NOW), NOW, again=True)
     assert reason(site.registry.bind_device, run, old, NOW, again=True) == "device-retired"
     assert site.registry.device("kiosk-1").public == key
 
@@ -160,36 +161,50 @@ def test_a_board_that_lost_its_identity_may_take_another_name(site, signer, key)
     provisioned(site, signer)
     run = run_of(ONE, "kiosk-2")
     site.registry.reserve(run, NOW, again=True)
-    site.registry.bind_device(run, signer.issue_credential("kiosk-2", key, NOW), NOW, again=True)
+    site.registry.bind_device(run, signer.issue_credential("kiosk-2", key, SEALED, NOW), NOW, again=True)
     assert [each.id for each in site.registry.devices()] == ["kiosk-2"]
     assert len(site.registry.retired("kiosk-1")) == 1
     provisioned(site, signer, TWO, "kiosk-1")
 
 
 def test_a_device_that_no_board_is_known_of_keeps_its_name(site, signer, key):
-    admin.commission(site, signer, "kiosk-1", key, NOW)
+    admin.commission(site, signer, "kiosk-1", key, SEALED, NOW)
     run = run_of(ONE, "kiosk-1")
     site.registry.reserve(run, NOW)
-    other = signer.issue_credential("kiosk-1", HostSuite().generate().public, NOW)
+    other = signer.issue_credential("kiosk-1", HostSuite().generate().public, SEALED, NOW)
     assert reason(site.registry.bind_device, run, other, NOW) == "registry-device-exists"
     site.registry.bind_device(run, site.registry.device("kiosk-1").credential, NOW)
     assert site.registry.board_of("kiosk-1").board_id == ONE
 
 
 def test_a_new_device_of_an_old_name_takes_none_of_its_old_bundles(site, signer, key):
-    """Each lists what was revoked when it was made: an old one must not undo a revocation that came later."""
+    """Each says what was revoked when it was made: an old one must not undo a revocation that came later."""
     run = provisioned(site, signer)
-    rows = [admin.give(site, signer, "admin", Access(["*"], [("/a", 1, {})], expires=NOW + 60), NOW) for _ in range(2)]
-    for row in rows:
+    for path in ("/a", "/b"):
+        row = admin.give(site, signer, "admin", Access(["*"], [(path, 1, {})], expires=NOW + 60), NOW)
         admin.revoke(site, signer, [row], NOW)
     assert (site.registry.device("kiosk-1").epoch, site.registry.next_epoch("kiosk-1")) == (2, 3)
-    first = admin.first_bundle(site, signer, "kiosk-1", NOW + 99)
-    assert (bundle.parse(first).epoch, bundle.parse(first).revoked) == (3, [])
-    data = signer.issue_credential("kiosk-1", key, NOW)
-    device = site.registry.bind_device(run, data, NOW, first, again=True)
+    data = signer.issue_credential("kiosk-1", key, SEALED, NOW)
+
+    def then(session, device):
+        first_bundle(signer, session, device, NOW + 99)
+
+    device = site.registry.bind_device(run, data, NOW, then, again=True)
     assert (device.epoch, device.held_epoch) == (3, 0)
-    assert [each.epoch for each in site.registry.pending_bundles()] == [3]
+    (row,) = site.registry.pending_bundles()
+    assert (opened(row).epoch, opened(row).base, opened(row).added) == (3, 0, b"")
     assert credential.parse(device.credential).public == key
+
+
+def test_what_becomes_of_a_new_device_happens_with_it_or_not_at_all(site, signer, key):
+    def fails(session, device):
+        raise RuntimeError
+
+    run = run_of(ONE, "kiosk-1")
+    site.registry.reserve(run, NOW)
+    with pytest.raises(RuntimeError):
+        site.registry.bind_device(run, signer.issue_credential("kiosk-1", key, SEALED, NOW), NOW, fails)
+    assert site.registry.devices() == []
 
 
 def test_an_image_is_pinned_at_its_first_use(site):

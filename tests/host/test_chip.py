@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 import serial
 
-from admit.virtual.board import VirtualBoard
+from admit.virtual.board import VirtualBoard, files, find_micropython
 from admit_protocol.errors import LocalError
 from air_support import python, until
 
@@ -545,3 +546,29 @@ def of_session(session):
         if int(number) == session and state != "Z":
             found.append(each)
     return found
+
+
+FLASH = """
+import gc, sys
+sys.path.append(sys.argv[1])
+from flash import Flash
+flash, wanted, data = Flash(sys.argv[2]), bytearray(32), bytes(range(128))
+gc.collect()
+gc.disable()
+before = gc.mem_alloc()
+for at in range(3000):
+    flash.readblocks(at % 3, wanted, at % 100)
+    flash.writeblocks(at % 2, data, 512)
+print(gc.mem_alloc() - before < 3000)
+flash.readblocks(1, wanted, 512 + 96)
+print(wanted == data[96:])
+"""
+
+
+def test_neither_reading_nor_writing_flash_allocates(tmp_path):
+    """Or the collector might close a forgotten file while littlefs works, which is the interpreter's end."""
+    image = tmp_path / "flash.img"
+    image.write_bytes(bytes(4 * 4096))
+    (tmp_path / "flash_test.py").write_text(FLASH)
+    command = [find_micropython(), str(tmp_path / "flash_test.py"), str(files() / "boards/virtual/chip"), str(image)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "True\nTrue\n"

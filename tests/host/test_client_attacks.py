@@ -34,6 +34,14 @@ ALICE = HostSuite().generate()
 ALICES = SITE.grant(ALICE.public, [("*", 127, {})])
 HOLDER = Holder(ALICE, ALICES, SITE.anchor)
 EDHOC = ("POST", "/.well-known/edhoc")
+
+
+def forged():
+    """A credential of our site that another authority signed."""
+    key, site_id = IMPOSTOR.public, SITE.anchor.site_id
+    return issuing.credential(OTHER.key, site_id, "kiosk-1", key, b"\x01", WEDNESDAY, key)
+
+
 OPEN = cbor.encode({1: b"12345678", 2: {"seconds": 5}})
 
 
@@ -69,11 +77,7 @@ def id_of(data):
         (None, Untrusted, "device-unproven"),
         (SITE.vouch("kiosk-2", IMPOSTOR.public), Untrusted, "device-other"),
         (OTHER.vouch("kiosk-1", IMPOSTOR.public), Untrusted, "credential-other-site"),
-        (
-            issuing.credential(OTHER.key, SITE.anchor.site_id, "kiosk-1", IMPOSTOR.public, b"\x01", WEDNESDAY),
-            Unverified,
-            "cose-signature",
-        ),
+        (forged(), Unverified, "cose-signature"),
         (ALICES, Malformed, "credential-claims"),
         (b"", Malformed, "cbor-truncated"),
         (5, Malformed, "id-body"),
@@ -391,14 +395,13 @@ def no_step(words):
     pass
 
 
-def vouch(public):
-    return SITE.vouch("kiosk-1", public)
+def vouch(keys):
+    return SITE.vouch("kiosk-1", keys.public, keys.seal_public)
 
 
 def test_a_technician_is_not_told_that_an_impostor_is_the_kiosk_nor_is_the_impostor_told_who_asks():
-    forged = issuing.credential(OTHER.key, SITE.anchor.site_id, "kiosk-1", IMPOSTOR.public, b"\x01", WEDNESDAY)
     for data, kind_of_error, reason in (
-        (forged, Unverified, "cose-signature"),
+        (forged(), Unverified, "cose-signature"),
         (SITE.vouch("kiosk-2", IMPOSTOR.public), Conflict, "device-commissioned"),
         (OTHER.vouch("kiosk-1", IMPOSTOR.public), Conflict, "device-commissioned"),
     ):
@@ -408,9 +411,11 @@ def test_a_technician_is_not_told_that_an_impostor_is_the_kiosk_nor_is_the_impos
         assert len(liar.seen) == 1
 
 
-def test_a_key_that_is_not_the_devices_commissions_nothing():
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_key_that_is_not_the_devices_commissions_nothing(number):
+    """Nor does one to which bundles would be sealed that somebody else could open."""
     factory = Rig(ROUTINES)
-    stranger = cbor.encode({1: cose.encode_key(IMPOSTOR.public)})
+    strangers = cose.encode_key(IMPOSTOR.public)
 
     class Cable(Liar):
         def __init__(self):
@@ -420,7 +425,7 @@ def test_a_key_that_is_not_the_devices_commissions_nothing():
         def answer(self, request):
             response = self.truth(request)
             if kind(request) == ("POST", "/identity"):
-                response.payload = stranger
+                response.payload = cbor.encode(cbor.decode(response.payload) | {number: strangers})
             return response
 
     liar = Cable()

@@ -181,7 +181,7 @@ def test_the_offsets_of_a_zone_are_those_of_the_calendar(name):
     edges = [moment + step for moment, _ in offsets[1:] for step in (-1, 0)]
     for moment in edges + [draw.randrange(begin, end) for _ in range(500)]:
         local = datetime.fromtimestamp(moment, zone)
-        assert rule.local_time(offsets, moment) == (local.weekday(), local.hour * 60 + local.minute)
+        assert rule.offsets(offsets, moment, moment) == [(moment, moment, int(local.utcoffset().total_seconds()) // 60)]
     rule_reader.parse(["*", 1, {rule.WINDOWS: [[1, 0, 0]], rule.ZONE: offsets}])
 
 
@@ -203,3 +203,11 @@ def test_a_window_for_ever_needs_a_zone_whose_clocks_stay():
     assert reason(forms.window_conditions, 31, None, BERLIN, NOW, None) == "form-endless"
     kathmandu = forms.window_conditions(31, None, ZoneInfo("Asia/Kathmandu"), NOW, None)
     assert kathmandu[rule.ZONE] == [[NOW - 86400, 345]]
+
+
+def test_a_rule_with_a_life_and_one_that_is_newer_than_this_admit():
+    one = rule.Rule("/r/open", 2, {rule.LIFE: [None, 1798761600], 99: None})
+    assert forms.rule_text(one) == (
+        "POST /r/open, until 2027-01-01 00:00 UTC, condition 99, which this admit does not know"
+    )
+    assert "from 1970-01-01 00:00 UTC" in forms.rule_text(rule.Rule("/r/open", 2, {rule.LIFE: [0, None]}))

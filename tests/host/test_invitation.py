@@ -11,8 +11,8 @@ def test_what_is_written_is_read(tmp_path, site, signer):
     bob = wallet.create(tmp_path / "bob")
     data = signer.issue_grant("bob", ["*"], [("/r/open", 2, {})], bob.publics[0], NOW)
     made = invitation.encode(site.anchor, data)
-    anchor, given = invitation.decode(made)
-    assert (anchor.site_id, anchor.name, given) == (site.anchor.site_id, site.anchor.name, data)
+    anchor, given, parents = invitation.decode(made)
+    assert (anchor.site_id, anchor.name, given, parents) == (site.anchor.site_id, site.anchor.name, data, [])
     for wrong in (
         b"",
         made[:-1],

@@ -1,7 +1,6 @@
 """The registry: what it remembers, and whom it refuses."""
 
-import sqlite3
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -13,11 +12,13 @@ from sqlalchemy import create_engine, text
 from admit import admin
 from admit import registry as registry_module
 from admit.registry import create_registry, open_registry
-from admit.registry_models import Base
+from admit.registry_devices import add_bundle
+from admit.registry_models import Base, BundleRow
+from admit.site import Site
 from admit.suite import HostSuite
 from admit_protocol import grant
 from admit_protocol.errors import AdmitError, Busy, Conflict, LocalError, NotFound
-from sites import NOW
+from sites import NOW, SEALED, passphrase, told
 
 suite = HostSuite()
 DEVICE = suite.generate()
@@ -25,8 +26,8 @@ KEY, SIGN = bytes(range(64)), bytes(range(64, 128))
 
 
 @pytest.fixture
-def url(tmp_path):
-    return f"sqlite:///{tmp_path}/registry.sqlite"
+def site(site_anywhere):
+    return site_anywhere
 
 
 @pytest.fixture
@@ -72,6 +73,11 @@ def test_where_there_is_none_none_appears(tmp_path, url):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_tables_that_an_attempt_left_without_a_user_are_no_registry(url):
+    create_registry(url).close()
+    create_registry(url).close()
+
+
 def test_a_registry_of_a_newer_admit_is_refused_and_left_alone(url, registry):
     with create_engine(url).begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
@@ -81,11 +87,13 @@ def test_a_registry_of_a_newer_admit_is_refused_and_left_alone(url, registry):
     assert "9999" in caught.value.detail
 
 
-def test_what_is_no_registry_is_said_to_be_none(tmp_path, url):
+def test_what_is_no_registry_is_said_to_be_none(tmp_path):
     (tmp_path / "registry.sqlite").write_bytes(b"not a database, " * 100)
-    with pytest.raises(LocalError) as caught:
-        open_registry(url)
-    assert caught.value.reason == "registry-failed"
+    for wrong in (f"sqlite:///{tmp_path}/registry.sqlite", f"postgresql://x:word@/y?host={tmp_path}"):
+        with pytest.raises(LocalError) as caught:
+            open_registry(wrong)
+        assert caught.value.reason == "registry-failed"
+        assert "word" not in str(caught.value)
     for wrong in ("nonsense", "nosuch://host/name", "postgresql+nodriver://secret:word@host/name"):
         with pytest.raises(LocalError) as caught:
             open_registry(wrong)
@@ -120,7 +128,7 @@ def test_what_is_not_there_is_not_found(registry):
 
 
 def test_a_grant_is_found_by_its_first_digits(site, signer):
-    rows = [admin.give(site, signer, "admin", admin.Access(["*"], [("/a", 1, {})]), NOW) for _ in range(17)]
+    rows = [admin.give(site, signer, "admin", admin.Access(["*"], [(f"/{n}", 1, {})]), NOW) for n in range(17)]
     assert site.registry.grant(rows[0].id).data == rows[0].data
     firsts = [row.id[0] for row in site.registry.grants()]
     twice = next(digit for digit in firsts if firsts.count(digit) > 1)
@@ -128,13 +136,15 @@ def test_a_grant_is_found_by_its_first_digits(site, signer):
     assert reason(site.registry.grant, "%") == "registry-no-grant"
 
 
-def test_a_journals_kid_leads_to_the_user(site):
+def test_a_kid_and_a_key_lead_to_the_user(site):
     (row,) = site.registry.grants("admin")
     assert site.registry.named_grant(grant.parse(row.data).kid).user_name == "admin"
+    assert site.registry.person(bytes.fromhex(row.fingerprint)) == "admin"
+    assert site.registry.person(bytes(8)) is None
 
 
 def test_a_bundle_that_a_device_holds_is_no_longer_pending(site, signer):
-    admin.commission(site, signer, "kiosk-1", DEVICE.public, NOW)
+    admin.commission(site, signer, "kiosk-1", DEVICE.public, SEALED, NOW)
     row = admin.give(site, signer, "admin", admin.Access(["*"], [("/a", 1, {})]), NOW)
     admin.revoke(site, signer, [row], NOW)
     assert [each.device_id for each in site.registry.pending_bundles()] == ["kiosk-1"]
@@ -150,46 +160,50 @@ def test_a_bundle_that_a_device_holds_is_no_longer_pending(site, signer):
 
 
 def test_two_admins_who_revoke_at_once_do_not_lose_a_revocation(site, signer):
-    admin.commission(site, signer, "kiosk-1", DEVICE.public, NOW)
-    rows = [admin.give(site, signer, "admin", admin.Access(["*"], [("/a", 1, {})]), NOW) for _ in range(2)]
-    other = open_registry(f"sqlite:///{site.folder}/registry.sqlite")
-    meanwhile = signer.issue_bundle("kiosk-1", 1, [bytes.fromhex(rows[0].id)], NOW)
-    ours = signer.issue_bundle("kiosk-1", 1, [bytes.fromhex(rows[1].id)], NOW)
-    other.revoke([rows[0].id], [meanwhile], NOW)
-    assert reason(site.registry.revoke, [rows[1].id], [ours], NOW) == "registry-changed"
-    assert site.registry.revoked() == {rows[0].id}
-    assert admin.revoke(site, signer, [rows[1]], NOW) == ["kiosk-1"]
-    other.close()
+    admin.commission(site, signer, "kiosk-1", DEVICE.public, SEALED, NOW)
+    rows = [admin.give(site, signer, "admin", admin.Access(["*"], [(f"/{n}", 1, {})]), NOW) for n in range(6)]
+
+    def revoke(some):
+        other = Site(site.folder)
+        for row in some:
+            admin.revoke(other, other.authority(passphrase), [row], NOW)
+        other.registry.close()
+
+    at_once(*[lambda some=rows[begin::2]: revoke(some) for begin in range(2)])
+    assert site.registry.revoked() == {row.id for row in rows}
+    assert site.registry.device("kiosk-1").epoch == 6
+    assert told(site, "kiosk-1")[2] == b"".join(sorted(bytes.fromhex(row.id) for row in rows))
 
 
-def test_a_device_that_changed_between_read_and_write_is_not_overwritten(site, signer, monkeypatch):
-    admin.commission(site, signer, "kiosk-1", DEVICE.public, NOW)
-    other = open_registry(f"sqlite:///{site.folder}/registry.sqlite")
-    data = signer.issue_bundle("kiosk-1", 1, [], NOW)
-    add_bundle = registry_module._add_bundle
-
-    def add_while_somebody_else_does(session, mine):
-        monkeypatch.setattr(registry_module, "_add_bundle", add_bundle)
-        device = session.get(registry_module.Device, "kiosk-1")
-        assert device.epoch == 0
-        other.revoke([], [signer.issue_bundle("kiosk-1", 1, [b"8 bytes."], NOW)], NOW)
-        add_bundle(session, mine)
-
-    monkeypatch.setattr(registry_module, "_add_bundle", add_while_somebody_else_does)
-    assert reason(site.registry.revoke, [], [data], NOW) == "registry-changed"
-    other.close()
+def test_who_builds_on_a_registry_that_has_changed_is_refused(site, signer):
+    version = site.registry.version()
+    with site.registry.editing(version):
+        pass
+    with pytest.raises(Conflict) as caught, site.registry.editing(version):
+        raise AssertionError("let in")
+    assert caught.value.reason == "registry-changed"
+    with site.registry.editing(site.registry.version()):
+        pass
 
 
-def test_a_registry_that_somebody_else_writes_to_is_busy(tmp_path, url, registry, monkeypatch):
+def test_a_bundle_that_is_not_the_next_one_is_refused(site, signer):
+    admin.commission(site, signer, "kiosk-1", DEVICE.public, SEALED, NOW)
+    made = BundleRow(device_id="kiosk-1", epoch=2, data=b"", issued_at=NOW, base=0)
+    made.revoked = made.selectors = made.rules = b""
+    made.notice = 0
+    with pytest.raises(Conflict) as caught, site.registry.editing() as session:
+        add_bundle(session, made)
+    assert caught.value.reason == "registry-changed"
+
+
+def test_a_registry_that_somebody_else_changes_is_busy(url, registry, monkeypatch):
     monkeypatch.setattr(registry_module, "_BUSY_TIMEOUT_S", 0.05)
     impatient = open_registry(url)
-    with sqlite3.connect(tmp_path / "registry.sqlite", isolation_level=None) as blocker:
-        blocker.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(Busy) as caught:
-            impatient.add_user("alice", [KEY], NOW)
-        assert caught.value.reason == "registry-busy"
-        blocker.execute("ROLLBACK")
-    impatient.add_user("alice", [KEY], NOW)
+    with registry.editing(), pytest.raises(Busy) as caught, impatient.editing():
+        raise AssertionError("let in")
+    assert caught.value.reason == "registry-busy"
+    with impatient.editing():
+        pass
     impatient.close()
 
 
@@ -199,12 +213,15 @@ def test_many_writers_lose_nothing(url, registry):
         mine.add_user(f"user-{number}", [number.to_bytes(64, "big")], NOW)
         mine.close()
 
-    threads = [threading.Thread(target=add, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*[lambda number=number: add(number) for number in range(8)])
     assert len(registry.users()) == 8
+
+
+def at_once(*works):
+    """Run all of them at once; what one raises is raised."""
+    with ThreadPoolExecutor(len(works)) as pool:
+        for each in [pool.submit(work) for work in works]:
+            each.result()
 
 
 def test_a_database_says_nothing_about_what_it_was_asked(registry):

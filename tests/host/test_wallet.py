@@ -8,9 +8,9 @@ import pytest
 from admit import keyfiles, wallet
 from admit.suite import HostSuite
 from admit.wallet import Wallet
-from admit_protocol import anchor, grant
+from admit_protocol import anchor, grant, rule
 from admit_protocol.errors import Conflict, LocalError, Malformed, NotFound, Untrusted, Unverified
-from sites import NOW
+from sites import NOW, SEALED
 
 suite = HostSuite()
 DEVICE = suite.generate()
@@ -83,6 +83,24 @@ def test_the_newest_grant_that_counts_is_shown(alice, signer):
     alice.drop_grant(new.id)
 
 
+def test_for_one_request_those_grants_are_shown_that_allow_it(alice, signer):
+    look = give(signer, alice, rules=[("/health", 1, {})])
+    brief = give(signer, alice, rules=[("/r/open", 2, {rule.BOUNDS: {"seconds": [None, 5]}, rule.USES: 1})])
+    often = give(signer, alice, rules=[("/r/*", 3, {rule.PRESENCE: rule.CODE})])
+    for age, given in ((3, look), (2, brief), (1, often)):
+        os.utime(alice.folder / "grants" / f"{given.id.hex()}.cwt", (NOW - age, NOW - age))
+
+    def shown(*request):
+        return [given.id for given in alice.grants_for("kiosk-1", NOW, request)]
+
+    assert [given.id for given in alice.grants_for("kiosk-1", NOW)] == [often.id, brief.id, look.id]
+    assert shown(2, "/r/open", {"seconds": 5}) == [often.id, brief.id]  # what is still to be done, can be
+    assert shown(2, "/r/open", {"seconds": 9}) == [often.id]
+    assert shown(1, "/health", None) == [look.id]
+    assert shown(2, "/health", None) == [look.id]  # none allows that: the one that comes nearest
+    assert alice.grant_for("kiosk-1", NOW, (1, "/health", None)).id == look.id
+
+
 def test_why_there_is_no_grant_to_show(alice, signer):
     with pytest.raises(NotFound) as caught:
         alice.grant_for("kiosk-1", NOW)
@@ -113,7 +131,7 @@ def test_only_grants_of_the_site_for_this_key_are_kept(alice, signer, tmp_path):
 
 def test_devices_that_were_met_are_remembered(alice, signer):
     assert alice.device("kiosk-1") is None
-    alice.add_device(signer.issue_credential("kiosk-1", DEVICE.public, NOW))
+    alice.add_device(signer.issue_credential("kiosk-1", DEVICE.public, SEALED, NOW))
     assert alice.device("kiosk-1").public == DEVICE.public
     assert alice.device("kiosk-2") is None
     alice.drop_device("kiosk-1")
@@ -122,13 +140,13 @@ def test_devices_that_were_met_are_remembered(alice, signer):
 
 
 def test_a_devices_name_is_never_a_way_out_of_the_wallet(alice, signer):
-    alice.add_device(signer.issue_credential("../../evil", DEVICE.public, NOW))
+    alice.add_device(signer.issue_credential("../../evil", DEVICE.public, SEALED, NOW))
     assert alice.device("../../evil").public == DEVICE.public
     assert [file.parent for file in alice.folder.rglob("*.cwt")] == [alice.folder / "devices"]
 
 
 def test_a_credential_that_the_site_did_not_sign_is_not_kept(alice, signer):
-    data = signer.issue_credential("kiosk-1", DEVICE.public, NOW)
+    data = signer.issue_credential("kiosk-1", DEVICE.public, SEALED, NOW)
     with pytest.raises(Unverified):
         alice.add_device(data[:-1] + bytes([data[-1] ^ 1]))
     assert alice.device("kiosk-1") is None

@@ -10,12 +10,13 @@ SUITE = Suite(lambda length: bytes(range(length)))
 AUTHORITY = SUITE.private_key(bytes(31) + b"\x05")
 ECDH = SUITE.private_key(bytes(31) + b"\x06")
 DEVICE = SUITE.private_key(bytes(31) + b"\x07")
+SEAL = SUITE.private_key(bytes(31) + b"\x08")
 SITE = Anchor(AUTHORITY.public, ECDH.public, "North")
 KID = credential.kid(DEVICE.public)
 
 
 def issue(key=AUTHORITY, kid=KID):
-    return issuing.credential(key, SITE.site_id, "kiosk-1", DEVICE.public, kid, 1700000000)
+    return issuing.credential(key, SITE.site_id, "kiosk-1", DEVICE.public, kid, 1700000000, SEAL.public)
 
 
 def signed(claims):
@@ -25,8 +26,10 @@ def signed(claims):
 def claims(**changes):
     """The claims of a good credential, changed; None leaves one out."""
     changed = {"iss": SITE.site_id.hex(), "sub": "kiosk-1", "iat": 1700000000, "cnf": cwt.cnf(DEVICE.public, KID)}
+    changed["seal"] = cose.encode_key(SEAL.public)
     changed.update(changes)
     numbers = {"iss": cwt.ISS, "sub": cwt.SUB, "iat": cwt.IAT, "cnf": cwt.CNF, "exp": cwt.EXP, "aud": cwt.AUD}
+    numbers["seal"] = cwt.SEAL_KEY
     return {numbers[name]: value for name, value in changed.items() if value is not None}
 
 
@@ -35,6 +38,7 @@ def test_a_credential_says_which_key_is_which_device_of_which_site():
     parsed = credential.parse(data)
     assert (parsed.device_id, parsed.public, parsed.kid) == ("kiosk-1", DEVICE.public, KID)
     assert (parsed.site_id, parsed.issued_at, parsed.data) == (SITE.site_id, 1700000000, data)
+    assert parsed.seal_public == SEAL.public
     credential.verify(parsed, SITE, SUITE)
 
 
@@ -92,6 +96,11 @@ def test_claims_that_are_missing_too_many_or_wrong_are_refused():
         (claims(iss=SITE.site_id.hex().upper()), "cwt-issuer"),
         (claims(cnf={}), "cwt-cnf"),
         (claims(cnf={1: {}}), "cose-key"),
+        (claims(seal=None), "credential-claims"),
+        (claims(seal=None, aud="kiosk-1"), "credential-claims"),
+        (claims(seal=SEAL.public), "cwt-claims"),
+        (claims(seal={}), "cose-key"),
+        (claims(seal=cose.encode_key(SEAL.public, b"\x05")), "credential-claims"),
     ):
         with raises(Malformed, reason):
             credential.parse(signed(wrong))
@@ -99,7 +108,8 @@ def test_claims_that_are_missing_too_many_or_wrong_are_refused():
 
 def test_the_credential_of_a_key_without_a_hardware_source_says_so_in_one_way():
     assert not credential.parse(issue()).test_only
-    data = issuing.credential(AUTHORITY, SITE.site_id, "kiosk-1", DEVICE.public, KID, 1700000000, test_only=True)
+    more = (1700000000, SEAL.public, True)
+    data = issuing.credential(AUTHORITY, SITE.site_id, "kiosk-1", DEVICE.public, KID, *more)
     parsed = credential.parse(data)
     assert parsed.test_only and len(parsed.sign1.payload) > len(credential.parse(issue()).sign1.payload)
     credential.verify(parsed, SITE, SUITE)

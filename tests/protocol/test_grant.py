@@ -1,5 +1,6 @@
 """Grants: what the authority gives, to whom and where; every other grant is refused with its own reason."""
 
+import subjects
 from admit_protocol import aif, anchor, cbor, cose, cose_reserved, cwt, grant, issuing, rule, standing
 from admit_protocol.errors import AdmitError, Malformed, Unsupported, Untrusted, Unverified
 from admit_protocol.kdf import sha256
@@ -43,7 +44,7 @@ def with_claims(changes, label=cose.GRANT):
 def check(data, device_id="kiosk-1", now=NOW, revoked=(), public=authority.public, site_id=SITE):
     given = grant.parse(data)
     grant.verify_issuer(given, public, site_id, suite)
-    standing.check(given, device_id, now, revoked)
+    standing.check(given, device_id, (now, now), revoked)
     return given
 
 
@@ -59,6 +60,32 @@ def test_a_grant_binds_a_users_keys_to_rules():
 def test_what_is_left_out_is_none():
     given = check(make())
     assert (given.sig_key, given.not_before, given.expires) == (None, None, None)
+
+
+def test_a_grant_says_what_groups_its_holder_is_in_and_how_often_it_may_be_passed_on():
+    given = check(make(selectors=["role:guard", "group:night", "role:guard"], delegate=2, sig_public=signing.public))
+    assert (given.selectors, given.delegate) == (("group:night", "role:guard"), 2)
+    assert (given.parent, given.enrol, given.chain) == (None, 0, ())
+    given = check(make())
+    assert (given.selectors, given.delegate) == ((), 0)
+
+
+def test_an_invite_is_for_one_device_and_to_be_passed_on():
+    good = {"enrol": 3, "delegate": 1, "audience": ["lobby-1"]}
+    assert grant.parse(make(**good)).enrol == 3
+    for changes in (
+        {"delegate": 0},
+        {"audience": ["lobby-*"]},
+        {"audience": ["lobby-1", "lobby-2"]},
+        {"sig_public": signing.public},  # its key is its secret's
+    ):
+        fields = dict(good)
+        fields.update(changes)
+        with raises(Malformed, "grant-enrol"):
+            make(**fields)
+    for count in (-1, 256, True, b"\x01"):
+        with raises(Malformed, "grant-enrol"):
+            grant.parse(with_claims({cwt.ENROL: count, cwt.DELEGATE: 1}))
 
 
 def test_a_kid_is_the_hash_of_the_whole_grant():
@@ -112,8 +139,8 @@ def test_what_is_wrong_inside_a_scope_is_named():
 
 
 def test_an_unknown_condition_is_carried_and_refuses_later():
-    given = check(make(rules=[("/r/open", 3, {9: ["later"]})]))
-    assert rule.decide(given.rules, (2, "/r/open", None), NOW).reason == "rule-unknown-condition"
+    given = check(make(rules=[("/r/open", 3, {99: ["later"]})]))
+    assert subjects.ask(given.rules, (2, "/r/open", None), NOW).reason == "rule-unknown-condition"
 
 
 def test_another_sites_grant():
@@ -134,8 +161,8 @@ def test_another_signers_grant():
 
 def test_another_kind_of_signature():
     reserved = [getattr(cose_reserved, name) for name in dir(cose_reserved) if name.isupper()]
-    assert len(reserved) == 6
-    for label in [cose.DEVICE_CREDENTIAL, cose.BUNDLE, cose.JOURNAL_HEAD, b""] + reserved:
+    assert len(reserved) == 4
+    for label in [cose.DEVICE_CREDENTIAL, cose.BUNDLE, cose.JOURNAL_HEAD, cose.DELEGATION, b""] + reserved:
         with raises(Unverified, "cose-signature"):
             check(with_claims({}, label))
 

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from admit.boards import Run
+from admit.boards import Entry, Run
 from admit.registry import create_registry
 from admit_cli.factory_screen import FactoryScreen
 from admit_protocol.errors import AdmitError, Conflict, NotFound, RemoteError
@@ -270,12 +270,12 @@ def test_of_two_boards_that_say_they_are_the_same_one_only_the_later_goes_on(tmp
     try:
         for run in (first, second):
             registry.reserve(run, NOW)
-            registry.record_step(run, "key", "began", NOW)
+            registry.record(run, Entry("key", "began", NOW))
         with pytest.raises(Conflict, match="bench-2") as caught:
             registry.bind_device(first, own["1"], NOW)
         assert caught.value.reason == "board-reserved"
         with pytest.raises(Conflict, match="bench-2"):
-            registry.record_step(first, "key", "done", NOW)
+            registry.record(first, Entry("key", "done", NOW))
         registry.bind_device(second, own["2"], NOW)
         assert registry.device("kiosk-1").credential == own["2"]
     finally:

@@ -12,7 +12,7 @@ from admit_provisioning import boards, compile
 from admit_provisioning.compile import FirmwareSet
 
 FIRMWARE = files() / "firmware"
-LIMIT = 120 * 1024
+LIMIT = 144 * 1024
 MPY = 6
 
 

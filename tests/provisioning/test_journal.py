@@ -6,6 +6,7 @@ from admit.boards import BEGAN, DONE, FAILED
 from admit.suite import HostSuite
 from admit_protocol import credential
 from admit_protocol.errors import Conflict, LocalError, TimedOut
+from admit_provisioning.commission import Keys
 from admit_provisioning.journal import Journal
 from sites import NOW, forget_settings, new_site, passphrase
 from workbench import Notes
@@ -38,9 +39,13 @@ def begin(site):
     return begin
 
 
+def new_keys(test_only=False):
+    return Keys(HostSuite().generate().public, HostSuite().generate().public, test_only)
+
+
 @pytest.fixture
-def key():
-    return HostSuite().generate().public
+def keys():
+    return new_keys()
 
 
 def events(site):
@@ -58,6 +63,38 @@ def test_a_step_is_written_down_before_and_after(site, begin):
     assert site.registry.steps(BOARD)[0].at == NOW
 
 
+def test_the_end_of_a_step_that_leads_on_is_written_with_what_comes_next(site, begin):
+    journal = begin()
+    with journal.step("key", leads_on=True):
+        pass
+    assert events(site) == [("key", BEGAN)]
+    with pytest.raises(TimedOut), journal.step("lock"):
+        assert events(site) == [("key", BEGAN), ("key", DONE), ("lock", BEGAN)]
+        raise TimedOut("link-dropped")
+    with journal.step("prove", leads_on=True):
+        pass
+    journal.settle()
+    journal.mark("label")
+    ends = [("prove", BEGAN), ("prove", DONE), ("label", BEGAN), ("label", DONE)]
+    assert events(site)[3:] == [("lock", FAILED), *ends]
+    assert site.registry.board(BOARD).state == "label"
+
+
+def test_issuing_is_written_from_its_beginning_in_the_transaction_that_binds(site, begin, keys):
+    journal = begin()
+    with journal.step("key", leads_on=True):
+        pass
+    with journal.step("issue", binds=True):
+        assert events(site) == [("key", BEGAN)]
+        journal.issue(keys)
+        assert events(site) == [("key", BEGAN), ("key", DONE), ("issue", BEGAN)]
+    assert site.registry.board(BOARD).state == "issue"
+    with pytest.raises(Conflict), begin("kiosk-2", "ffffffffffff").step("issue", binds=True):
+        raise Conflict("registry-changed")
+    told = [(each.step, each.event) for each in site.registry.steps("ffffffffffff")]
+    assert told == [("issue", BEGAN), ("issue", FAILED)]
+
+
 def test_a_step_that_fails_says_why_and_the_error_goes_on(site, begin):
     for error in (TimedOut("link-dropped", "it was unplugged"), KeyboardInterrupt()):
         with pytest.raises(type(error)) as caught, begin().step("install"):
@@ -71,7 +108,7 @@ def test_a_step_that_fails_says_why_and_the_error_goes_on(site, begin):
 def test_a_registry_that_fails_too_does_not_hide_why(begin, monkeypatch):
     journal = begin()
     with pytest.raises(TimedOut), journal.step("install"):
-        monkeypatch.setattr(type(journal.registry), "record_step", fail)
+        monkeypatch.setattr(type(journal.registry), "record", fail)
         raise TimedOut("link-dropped")
 
 
@@ -93,22 +130,22 @@ def test_another_board_in_the_middle_of_a_run_is_noticed(begin):
     assert journal.board_id == BOARD
 
 
-def test_the_same_key_has_one_credential_however_often_it_is_asked_for(site, begin, key):
-    first = begin().issue(key)
-    assert begin().issue(key) == first
-    assert credential.parse(first).public == key and site.registry.board_of("kiosk-1").board_id == BOARD
+def test_the_same_key_has_one_credential_however_often_it_is_asked_for(site, begin, keys):
+    first = begin().issue(keys)
+    assert begin().issue(keys) == first
+    assert credential.parse(first).public == keys.public and credential.parse(first).seal_public == keys.seal_public
+    assert site.registry.board_of("kiosk-1").board_id == BOARD
 
 
-def test_a_key_for_tests_is_marked_in_its_credential(begin, key):
-    assert not credential.parse(begin().issue(key)).test_only
-    other = HostSuite().generate().public
-    assert credential.parse(begin("kiosk-2", "ffffffffffff").issue(other, test_only=True)).test_only
+def test_a_key_for_tests_is_marked_in_its_credential(begin, keys):
+    assert not credential.parse(begin().issue(keys)).test_only
+    assert credential.parse(begin("kiosk-2", "ffffffffffff").issue(new_keys(test_only=True))).test_only
 
 
-def test_a_board_that_lost_its_identity_is_recognised_before_anything_is_done(begin, key):
+def test_a_board_that_lost_its_identity_is_recognised_before_anything_is_done(begin, keys):
     journal = begin()
     journal.expect_factory()
-    journal.issue(key)
+    journal.issue(keys)
     begin().expect_factory()  # it was never seen to have taken it
     with journal.step("lock"):
         pass
@@ -116,10 +153,10 @@ def test_a_board_that_lost_its_identity_is_recognised_before_anything_is_done(be
         begin().expect_factory()
     assert caught.value.reason == "board-wiped" and "kiosk-1" in caught.value.detail
     with pytest.raises(Conflict):
-        begin().issue(HostSuite().generate().public)
+        begin().issue(new_keys())
     anew = begin(again=True)
     anew.expect_factory()
-    assert credential.parse(anew.issue(HostSuite().generate().public)).public != key
+    assert credential.parse(anew.issue(new_keys())).public != keys.public
 
 
 def test_who_is_at_work_is_written_down_even_without_a_user_name(begin, site, monkeypatch):

@@ -90,13 +90,6 @@ def test_a_network_port_will_do(chip):
         assert line.describe().board_id == chip.board.chip.id
 
 
-def test_a_reset_starts_the_board_anew(chip):
-    with Repl(chip.port) as line:
-        line.exec("import builtins; builtins.mark = 1")
-        line.reset()
-    assert chip.run("import builtins; print(hasattr(builtins, 'mark'))") == "False\r\n"
-
-
 def test_a_cable_that_is_pulled_is_told(chip):
     with pytest.raises(TimedOut) as caught, Repl(chip.port) as line:
         line.start("import time; time.sleep(0.2)")

@@ -9,7 +9,7 @@ from admit.connection import block_wise
 from admit_protocol import cbor, coap, coap_numbers, label
 from admit_protocol.errors import Busy, Conflict, NotFound, Refused, Untrusted
 from admit_provisioning import sealed
-from admit_provisioning.commission import device_public_key, install
+from admit_provisioning.commission import install, make_key
 from memory_ports import WEDNESDAY
 from rig import Phone, Rig
 from visitors import ROUTINES, SITE
@@ -48,8 +48,9 @@ def test_a_board_that_was_sealed_over_its_cable_joins_by_radio():
 
     async def work():
         identity = await sealed.unseal(line, SECRET)
-        assert await device_public_key(identity) == public
-        rig.credential = SITE.vouch("kiosk-1", public)
+        keys = await make_key(identity)
+        assert keys.public == public
+        rig.credential = SITE.vouch("kiosk-1", public, keys.seal_public)
         await install(identity, rig.credential, SITE.anchor)
 
     asyncio.run(work())
@@ -67,7 +68,7 @@ def asking(line, secret=SECRET):
 
     async def work():
         identity = await sealed.unseal(line, secret)
-        return await device_public_key(identity)
+        return (await make_key(identity)).public
 
     return asyncio.run(work())
 
@@ -137,8 +138,8 @@ def test_an_impostor_who_relays_the_answer_to_another_request_is_found_out():
 
     async def work():
         identity = await sealed.unseal(Line(rig, alter=alter), SECRET)
-        await device_public_key(identity)
-        await device_public_key(identity)
+        await make_key(identity)
+        await make_key(identity)
 
     with pytest.raises(Untrusted, match="sealed-impostor"):
         asyncio.run(work())

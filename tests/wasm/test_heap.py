@@ -6,11 +6,13 @@ A visit that fits in HEAP is what an ESP32 must do beside NimBLE: it has 160 KB,
 import asyncio
 import time
 
-from admit import admin
+from admit import admin, telling_time
 from admit.client import Holder
+from admit.collect import deliver_bundle
 from admit.connection import Connection
+from admit.suite import HostSuite
 from admit.visit import visit
-from admit_protocol import cbor, coap
+from admit_protocol import bundle, cbor, coap, cose_encrypt, rule
 from admit_provisioning.commission import commission
 from footprint import ALIVE_AFTER_BOOT_LIMIT
 from kiosks import authority, make_site
@@ -66,8 +68,8 @@ async def join(site, board):
     """Commission the board over its cable."""
     wallet = site.wallet("admin")
 
-    def issue(public):
-        return admin.commission(site, authority(site), "kiosk-1", public, int(time.time()))
+    def issue(keys):
+        return admin.commission(site, authority(site), "kiosk-1", keys.public, keys.seal_public, int(time.time()))
 
     async with Connection(board.transport("serial", 1)) as connection:
         holder = Holder(wallet.login_key, wallet.grants()[0].data, wallet.anchor)
@@ -84,9 +86,18 @@ async def enter(session, site):
 
 
 async def see(session, site):
-    """What an admin looks at, and brings."""
+    """What an admin looks at, brings and takes along."""
     health = cbor.decode((await session.request(coap.GET, "/health")).payload)
     assert health["faults"] == []
     await session.request(coap.GET, "/journal")
-    bundle = authority(site).issue_bundle("kiosk-1", 1, [], int(time.time()))
-    assert (await session.request(coap.POST, "/bundle", bundle)).code == coap.CHANGED
+    signer, now = authority(site), int(time.time())
+    await telling_time.tell(session, lambda nonce: signer.answer_time("kiosk-1", nonce, now))
+    rules = [[rule.LOCKDOWN, ["everyone"], ["user:admin"], "*", rule.ALL_METHODS, {}, "night"]]
+    policy = (1, now, bytes(range(80)), ["user:mallory"], rules, None)
+    plain = signer.issue_bundle("kiosk-1", [bundle.NOTHING, policy])
+    await deliver_bundle(
+        session, cose_encrypt.seal(HostSuite(), site.wallet("admin").device("kiosk-1").seal_public, plain)
+    )
+    carried = cbor.decode((await session.request(coap.GET, "/bundle", query="from=0")).payload)
+    assert carried[1] == 1 and carried[2] is not None
+    assert (await session.request(coap.GET, "/r")).code == coap.CONTENT

@@ -10,7 +10,7 @@ while :; do
     echo $! >"$ADMIT_CHIP_PID"
     wait $!
     status=$?
-    [ $status -lt 128 ] || stty -echoe <"$ADMIT_CHIP_LINE" # line.py: Ctrl-C has nothing to interrupt now
+    [ $status -lt 139 ] || stty -echoe <"$ADMIT_CHIP_LINE" # line.py: Ctrl-C has nothing to interrupt now
     case $status in
         81) cause=soft ;;
         82) cause=raw ;;

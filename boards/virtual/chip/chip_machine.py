@@ -2,6 +2,7 @@
 
 import os
 
+import line
 from machine import *  # noqa: F403
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
@@ -18,6 +19,7 @@ def begin(cause):
 
 def reset():
     """Begin again from the first instruction: nothing of the program is asked or told."""
+    line.kbd_intr(-1)  # Ctrl-C has nothing to interrupt now
     os.system("kill -USR1 $PPID")  # chip.sh knows what that means
 
 

@@ -1,28 +1,16 @@
-"""An ESP32's clocks. Its real-time clock runs on through a reset, but begins anew when power has been away.
+"""An ESP32's clock: it counts, and does not know the time.
 
-Owns: believing the real-time clock if it was set since. Must not know what the time is good for.
+The chip's real-time clock goes on through a reset, but on an oscillator that is wrong by percents, and from 2000 after
+a loss of power; so nothing is believed of it, and what somebody told is the device's to remember.
 """
 
-import time
+from time import ticks_diff, ticks_ms
 
-import machine
-
-from admit_protocol.const import const
 from ports.clock import Clock as _Clock
-
-_SET_S = const(1_735_689_600)  # 2025: without being set it would take decades to get there
 
 
 class Clock(_Clock):
-    """The time is unknown from the moment power comes until somebody tells it."""
+    """Milliseconds since the start."""
 
     def __init__(self):
-        super().__init__(time.ticks_ms, time.ticks_diff)
-        if self._machine_s() >= _SET_S:
-            self._offset_s = 0
-
-    def set(self, now):
-        """It is `now` seconds after 1970: the real-time clock is told, too."""
-        year, month, day, hour, minute, second, weekday, _ = time.gmtime(now - self._epoch_s)
-        machine.RTC().datetime((year, month, day, weekday, hour, minute, second, 0))
-        super().set(now)
+        super().__init__(ticks_ms, ticks_diff)

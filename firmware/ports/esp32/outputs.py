@@ -1,10 +1,12 @@
 """An ESP32's outputs: relay, buzzer and whatever else board.json names, and a status LED that tells how the device is.
 
-Owns: pins and patterns. An output is on for True, 1, "on" and "open", else off; one without a pin only keeps its value.
+Owns: pins and patterns; and the boot button, which counts as pressed while the LED's patterns are shown. An output is
+on for True, 1, "on" and "open", else off; one without a pin only keeps its value. "code" is blinked, digit by digit.
 Must not know what the outputs mean.
 """
 
 import asyncio
+import time
 
 import machine
 
@@ -22,6 +24,12 @@ _PATTERNS = {
 _WS2812_NS = (400, 850, 800, 450)
 _DARK = b"\x00\x00\x00"
 
+# A code's digits: so many flashes, ten for 0, and a pause after each digit.
+_WHITE = b"\x18\x18\x18"
+_FLASH_MS = (200, 250)
+_DIGIT_PAUSE_MS = 1200
+_FORGET_MS = 3_600_000  # ticks wrap after days: nobody asks for a press of long ago
+
 
 class Outputs:
     """Values by name. `pins`: GPIO numbers by name."""
@@ -31,6 +39,8 @@ class Outputs:
         self._pins = {name: _pin(gpio) for name, gpio in pins.items() if name not in _NOT_OUTPUTS}
         self._led = _pin(pins["led"]) if "led" in pins else None
         self._rgb = _pin(pins["rgb"]) if "rgb" in pins else None
+        self._button = machine.Pin(pins["button"], machine.Pin.IN, machine.Pin.PULL_UP) if "button" in pins else None
+        self._pressed_ms = None
         self._shown = None
 
     def set(self, name, value):
@@ -40,18 +50,30 @@ class Outputs:
             self._pins[name].value(1 if value in _ON else 0)
 
     def get(self, name):
-        """The value that `name` has, or None if it was never set."""
-        return self._values.get(name)
+        """The value that `name` has, or None if it was never set; how many milliseconds ago "button" was pressed."""
+        if name != "button":
+            return self._values.get(name)
+        return None if self._pressed_ms is None else time.ticks_diff(time.ticks_ms(), self._pressed_ms)
 
     async def blink(self):
-        """Show the status, once through its pattern; a new status is shown within a tenth of a second."""
-        status = self._values.get("status")
-        pattern, colour = _PATTERNS.get(status, _PATTERNS["fault"])
+        """Show the status, once through its pattern, or a code; a change is shown within a tenth of a second."""
+        shown = status, code = self._values.get("status"), self._values.get("code")
+        pattern, colour = (_digits(code), _WHITE) if code else _PATTERNS.get(status, _PATTERNS["fault"])
         for step, length_ms in enumerate(pattern):
             self._show(step % 2 == 0, colour)
-            while length_ms > 0 and self._values.get("status") == status:
+            while length_ms > 0:
                 await asyncio.sleep_ms(min(length_ms, 100))
+                self._look()
                 length_ms -= 100
+                if (self._values.get("status"), self._values.get("code")) != shown:
+                    return
+
+    def _look(self):
+        """Is the button pressed? It reads 0 then."""
+        if self._button and not self._button.value():
+            self._pressed_ms = time.ticks_ms()
+        elif self._pressed_ms is not None and self.get("button") > _FORGET_MS:
+            self._pressed_ms = None
 
     def _show(self, on, colour):
         shown = colour if on else _DARK
@@ -62,6 +84,16 @@ class Outputs:
             self._led.value(1 if on else 0)
         if self._rgb:
             machine.bitstream(self._rgb, 0, _WS2812_NS, shown)
+
+
+def _digits(code):
+    """How long it is on, off, on, … for the digits of `code`."""
+    lengths = []
+    for digit in code:
+        lengths += _FLASH_MS * (int(digit) or 10)
+        lengths[-1] = _DIGIT_PAUSE_MS
+    lengths[-1] *= 2
+    return lengths
 
 
 def _pin(gpio):

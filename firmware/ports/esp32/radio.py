@@ -263,7 +263,7 @@ class Radio:
         """Ask NimBLE to end a connection; False if there is none."""
         try:
             return self._ble.gap_disconnect(link)
-        except OSError:  # it is ending already; or it cannot be asked now, and what comes over it will be reason to again
+        except OSError:  # ending already; or it cannot be asked now, and what comes over it is reason to again
             return True
 
     def _indicate(self, link, known, data):

@@ -7,6 +7,7 @@ ADMIT_RADIO_FD, ADMIT_CABLE_FD, ADMIT_UDP_PORT     each port is there if its var
 ADMIT_CLOCK_OFFSET_S   added to the PC's clock; "unknown" for a board that does not know the time
 ADMIT_ROUTINES         the routines file; else the one of the firmware set
 ADMIT_TEST_IDENTITY    a file of test identities (admit_device/strangers.py); never on a device that guards anything
+ADMIT_BUTTON           a file; who touches it presses the kiosk's button
 ADMIT_CHIP_ID          the board's id in hex; else one is made of the folder's name
 ADMIT_RESET_CAUSE      why the board starts, in a word; else "power"
 """
@@ -34,7 +35,7 @@ class Board:
         self.keystore = Keystore(make_folder(folder + "/keys"), None, read_only)
         self.clock = Clock(_offset())
         self.entropy = Entropy()
-        self.outputs = Outputs()
+        self.outputs = Outputs(os.getenv("ADMIT_BUTTON"))
         self.restarts = slots.active() is not None
         self.links = list(_links(self.restarts))
         self.name = config["board"]

@@ -9,7 +9,7 @@ except ImportError:
 
 
 class Clock(_Clock):
-    """`offset_s` moves the time of day; None makes a board that does not know it until it is told."""
+    """`offset_s` moves the time of day; None makes a board that has no clock of its own for it."""
 
     def __init__(self, offset_s=0):
         super().__init__(ticks_ms, ticks_diff, offset_s)

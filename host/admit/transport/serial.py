@@ -25,7 +25,7 @@ SHARED_S = 0.3  # how long a port that somebody holds is tried
 POLL_S = 0.2  # how long a closed port may keep its thread
 WRITE_TIMEOUT_S = 5.0
 MAX_DATAGRAM = 1280
-# What we send at most. MicroPython on an ESP32 keeps 260 bytes that its program has not read yet (stdin_ringbuf), and
+# What we send at most. MicroPython on an ESP32 keeps 259 bytes that its program has not read yet (stdin_ringbuf), and
 # loses the rest of a longer frame whenever the program computes: so larger requests go in blocks.
 LONGEST_TO_DEVICE = 200
 
@@ -123,7 +123,7 @@ def _open(url: str) -> serial.SerialBase:
         with contextlib.suppress(OSError, termios.error):  # a line that has gone already says so at the first byte
             port.reset_input_buffer()
         return port
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, termios.error) as error:
         raise refusal(url, error) from error
 
 

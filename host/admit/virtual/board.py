@@ -27,6 +27,7 @@ from admit_protocol.errors import LocalError, TimedOut
 
 CONSOLE_LINES = 2000
 EXPECT_TIMEOUT_S = 10.0
+_BUTTON = "button"
 INHERITED = ("HOME", "LANG", "PATH", "TMPDIR")  # nothing else of ours, least of all a passphrase, reaches the firmware
 
 
@@ -180,6 +181,10 @@ class VirtualBoard:
         await self.kill()
         self._body.close()
 
+    def press(self) -> None:
+        """Press the kiosk's button."""
+        (self.storage / _BUTTON).touch()
+
     def unplug(self, power: bool = False) -> None:
         """Pull the cable of a board with a chip, and with it the `power` if that came over it."""
         self.chip.line.unplug()
@@ -222,6 +227,7 @@ class VirtualBoard:
 
     def _environment(self, fds: dict[str, int]) -> dict[str, str]:
         settings = {f"{name}_FD": str(fd) for name, fd in fds.items()} | {"UDP_PORT": str(self.udp_port)}
+        settings["BUTTON"] = str(self.storage / _BUTTON)
         return {
             **{name: os.environ[name] for name in INHERITED if name in os.environ},
             **self._body.environment(),

@@ -1,0 +1,179 @@
+"""Acts that say who may not: revocations, denies, lockdowns. Each is one part of an Edit (editing.py).
+
+Rules: what was taken back never counts again; what is denied or locked down does, once that is lifted.
+Must not know: what follows for grants and devices.
+"""
+
+from collections.abc import Collection, Iterable
+
+import cbor2
+from sqlalchemy import delete, select, update
+
+from admit import contradictions, groups, statements
+from admit.access_models import DismissedRow, InviteRow, MemberRow, NoticeRow, PolicyRuleRow, StatementRow
+from admit.authority import Authority
+from admit.compile_access import take_back
+from admit.editing import Edit
+from admit.granting import check_devices, check_subject, withdraw_statement
+from admit.keyfiles import fingerprint
+from admit.registry_devices import device_of
+from admit.registry_model import newest_notice, policy_rule
+from admit.registry_models import GrantRow, Key
+from admit.registry_people import user_of
+from admit_protocol import rule, rule_reader
+from admit_protocol.errors import Conflict, LocalError, Malformed, NotFound
+
+
+def revoke_grant(edit: Edit, row: GrantRow) -> None:
+    """Take a grant back, and the statement behind it. Raises Conflict grant-of-group if others have it, too."""
+    said = edit.session.get(StatementRow, row.statement_id) if row.statement_id else None
+    if said is None:
+        take_back(edit.session, [row.id], edit.now)
+        edit.changes.revoked.append(row)
+        edit.note("revoke", f"{row.id} of {row.user_name}")
+    elif said.subject.startswith(groups.GROUP):
+        name = said.subject.removeprefix(groups.GROUP)
+        raise Conflict("grant-of-group", f"{row.user_name} has it as a member of {name}, by {said.id}")
+    else:
+        withdraw_statement(edit, said)
+
+
+def revoke_invite(edit: Edit, invite: InviteRow) -> None:
+    """Take an invite back, and whatever was made of it."""
+    row = edit.session.get(InviteRow, invite.id)
+    if row is None or row.revoked_at is not None:
+        return
+    row.revoked_at = edit.now
+    edit.changes.invites.append(row)
+    edit.note("revoke", f"invite {row.id}")
+
+
+def revoke_user(edit: Edit, name: str) -> None:
+    """Take back everything that a user has, was passed on, or has passed on; they are in no group any more."""
+    user = user_of(edit.session, name)
+    if user.revoked_at is not None:
+        return
+    user.revoked_at = edit.now
+    selector = groups.USER + name
+    for row in edit.session.scalars(select(StatementRow).where(StatementRow.subject == selector)):
+        edit.session.delete(row)
+    edit.session.execute(delete(MemberRow).where(MemberRow.member == selector))
+    edit.touch_users([name])
+    edit.touch_all_devices()
+    edit.note("revoke", f"user {name}")
+
+
+def reinstate_user(edit: Edit, name: str) -> None:
+    """Let a revoked user be granted something again. What was taken back stays so. Raises Conflict user-counts."""
+    user = user_of(edit.session, name)
+    if user.revoked_at is None:
+        raise Conflict("user-counts", f"{name} was not revoked")
+    user.revoked_at = None
+    edit.touch_all_devices()
+    edit.note("reinstate", f"user {name}")
+
+
+def revoke_key(edit: Edit, wanted: str) -> Key:
+    """Take back all that a key (its fingerprint, or the first digits of it) has: a phone that was lost.
+
+    Raises NotFound registry-no-key, Conflict registry-ambiguous.
+    """
+    found = list(edit.session.scalars(select(Key).where(Key.fingerprint.startswith(wanted.lower(), autoescape=True))))
+    if not found:
+        raise NotFound("registry-no-key", f"no key {wanted}")
+    if len(found) > 1:
+        raise Conflict("registry-ambiguous", f"{len(found)} keys begin with {wanted}: give more digits")
+    if found[0].revoked_at is None:
+        found[0].revoked_at = edit.now
+        edit.touch_users([found[0].user_name])
+        edit.touch_all_devices()
+        edit.note("revoke", f"key {found[0].fingerprint} of {found[0].user_name}")
+    return found[0]
+
+
+def revoke_device(edit: Edit, signer: Authority, device_id: str) -> None:
+    """Tell all wallets, through all other devices, that a device's key no longer counts: it was stolen, say."""
+    device = device_of(edit.session, device_id)
+    name = fingerprint(device.public)
+    if edit.session.get(DismissedRow, name):
+        return
+    edit.session.add(DismissedRow(fingerprint=name, device_id=device_id, dismissed_at=edit.now))
+    edit.session.flush()
+    gone = [bytes.fromhex(each) for each in edit.session.scalars(select(DismissedRow.fingerprint))]
+    newest = newest_notice(edit.session)
+    number = newest.number + 1 if newest else 1
+    data = signer.issue_notice(number, gone, edit.now)
+    edit.session.add(NoticeRow(number=number, data=data, issued_at=edit.now))
+    edit.session.execute(
+        update(InviteRow)
+        .where(InviteRow.device_id == device_id, InviteRow.revoked_at.is_(None))
+        .values(revoked_at=edit.now)
+    )
+    edit.touch_all_devices()
+    edit.note("revoke", f"device {device_id}, key {name}")
+
+
+def deny(
+    edit: Edit,
+    effect: int,
+    subjects: Collection[str],
+    devices: Collection[str],
+    what: Iterable[tuple[str, int, dict]],
+    conditions: dict | None = None,
+    exceptions: Collection[str] = (),
+) -> list[PolicyRuleRow]:
+    """Deny (or, by `effect`, lock down) each of `what`, (pattern, methods, bounds), to some, on some devices.
+
+    Raises NotFound for who is not there, Conflict denial-exists, LocalError denial-form or grant-audience.
+    """
+    for selector in (*subjects, *exceptions):
+        check_subject(edit, selector)
+    check_devices(devices)
+    rows = []
+    for pattern, methods, bounds in what:
+        said = [effect, sorted(subjects), sorted(exceptions), pattern, methods, bounds | (conditions or {})]
+        rows.append(put_denial(edit, said, sorted(devices)))
+        if effect == rule.DENY:
+            for text in contradictions.of_denial(edit.session, policy_rule(rows[-1]), list(devices)):
+                edit.warn(f"{rows[-1].id}: {text}")
+    return rows
+
+
+def put_denial(edit: Edit, said: list, devices: list[str], name: str | None = None) -> PolicyRuleRow:
+    """Deny what was checked: `said` is a rule.PolicyRule without its id, which is `name` or follows from it; its row.
+
+    Raises Conflict denial-exists, LocalError denial-form.
+    """
+    identifier = name or _new_id(edit, "l" if said[0] == rule.LOCKDOWN else "d", said, devices)
+    try:
+        one = rule_reader.parse_policy_rule([*said, identifier])
+    except Malformed as error:
+        raise LocalError("denial-form", error.detail or error.reason) from None
+    row = PolicyRuleRow(id=identifier, effect=one.effect, devices="\n".join(devices), data=_encoded(one))
+    row.who, row.issued_at = edit.who, edit.now
+    edit.session.add(row)
+    edit.session.flush()
+    edit.touch_devices([row.devices])
+    edit.note("lockdown" if one.effect == rule.LOCKDOWN else "deny", f"{row.id} on {', '.join(devices)}")
+    return row
+
+
+def lift(edit: Edit, row: PolicyRuleRow) -> None:
+    """Let a deny or a lockdown be over."""
+    edit.session.execute(delete(PolicyRuleRow).where(PolicyRuleRow.id == row.id))
+    edit.touch_devices([row.devices])
+    edit.note("lift", f"{row.id} on {row.devices}".replace("\n", ", "))
+
+
+def _new_id(edit: Edit, kind: str, said: list, devices: list[str]) -> str:
+    for each in statements.ids_of(kind, cbor2.dumps([said, devices], canonical=True)):
+        known = edit.session.get(PolicyRuleRow, each)
+        if known is None:
+            return each
+        if cbor2.loads(known.data)[:6] == said and known.devices == "\n".join(devices):
+            raise Conflict("denial-exists", f"that is denied already, by {known.id}")
+    raise Conflict("denial-exists", "too many denials are alike")
+
+
+def _encoded(one: rule.PolicyRule) -> bytes:
+    return cbor2.dumps(list(one), canonical=True)

@@ -1,0 +1,138 @@
+"""`admit sync`, `admit status`: what devices must hear of, and what they have to tell."""
+
+import time
+
+import rich_click as click
+
+from admit import syncing
+from admit.collect import accept_carried
+from admit.keyfiles import fingerprint
+from admit.registry_models import Device
+from admit.syncing import Delivered
+from admit_cli.command import Call, command
+from admit_cli.hints import cause
+from admit_cli.output import progress, say, warn
+from admit_cli.visiting import as_carrier, go, run, via, wallet_of
+from admit_cli.words import utc
+from admit_protocol.errors import AdmitError
+
+
+@command("admit sync kiosk-1")
+@click.argument("devices", nargs=-1)
+@as_carrier
+@via
+def sync(call: Call, devices, carrier, link_via):
+    """Visit DEVICES (default: all that something waits for): bring them what they have not heard of, and the time, and
+    take their journals along.
+
+    If one cannot be reached, the others are; the exit code is then that of its error.
+    """
+    registry = call.site.registry
+    for each in devices:
+        registry.device(each)
+    call.signer.unlock()  # before somebody waits at a device
+    rows, missed = [], []
+    for each in devices or [row.device_id for row in registry.pending_bundles()]:
+        row, error = _sync_one(call, each, carrier, link_via)
+        rows.append(row)
+        missed += [error] if error else []
+    call.out.rows(
+        "devices",
+        rows,
+        ["device", "epoch", "state", "time", "records", "bytes", "why"],
+        "They have heard of everything.",
+    )
+    if missed:
+        raise missed[0]
+
+
+def _sync_one(call: Call, device_id: str, carrier: str | None, link: str | None) -> tuple[dict, AdmitError | None]:
+    """What became of a visit to one device."""
+    row = {"device": device_id, "epoch": call.site.registry.device(device_id).epoch, "state": "not yet"}
+    row |= {"time": None, "records": None, "bytes": None, "why": None}
+    try:
+        told, clock = run(_visit(call, device_id, carrier, link))
+    except AdmitError as error:
+        return row | {"why": cause(error)}, error
+    if clock:
+        warn(f"{device_id} did not take the time: {cause(clock)}")
+    row |= {"epoch": told.epoch, "state": "delivered" if told.bundles else "current", "bytes": told.carried}
+    row |= {"time": "not taken" if clock else "set", "records": _hand_over(call, device_id)}
+    return row, None
+
+
+async def _visit(call: Call, device_id: str, carrier: str | None, link: str | None):
+    wallet = wallet_of(call, carrier)
+    async with go(wallet, device_id, link) as session:
+        progress(f"telling {device_id}")
+        told = await syncing.deliver(session, call.site.registry, device_id, wallet)
+        return told, await syncing.set_clock(session, call.signer, device_id, time.time)
+
+
+def _hand_over(call: Call, device_id: str) -> int:
+    """Keep what the wallets have carried here; how many records of the device are new."""
+    collected, missed = accept_carried(call.site, call.signer.unseal, call.now)
+    for page, error in missed:
+        warn(f"what was carried of {page.device_id}'s journal was not kept: {cause(error)}")
+    for told in collected:
+        if told.gap:
+            warn(f"records {told.gap[0]} to {told.gap[1]} of {told.device_id} are missing")
+    return sum(len(told.new) for told in collected if told.device_id == device_id)
+
+
+def deliver_pending(call: Call, carrier: str | None, link: str | None) -> tuple[list[dict], list[AdmitError]]:
+    """Carry what waits to each device: what became of each, and why some did not take it."""
+    registry, rows, missed = call.site.registry, [], []
+    for bundle in registry.pending_bundles():
+        row = {"device": bundle.device_id, "epoch": bundle.epoch, "state": "delivered", "why": None}
+        try:
+            run(_deliver(call, bundle.device_id, carrier, link))
+        except AdmitError as error:
+            row |= {"state": "not yet", "why": cause(error)}
+            missed.append(error)
+        rows.append(row)
+    return rows, missed
+
+
+def tell_at_once(call: Call, later: bool, carrier: str | None, link: str | None) -> None:
+    """Carry what an act made urgent to the devices in reach, unless it is to wait; say who has heard of it."""
+    told = [] if later else deliver_pending(call, carrier, link)[0]
+    for row in told:
+        say(f"{row['device']}: {row['state']}" + (f" ({row['why']})" if row["why"] else ""))
+    if waiting := [row.device_id for row in call.site.registry.pending_bundles()]:
+        warn(f"not heard of it yet: {', '.join(waiting)}. Later: admit sync")
+
+
+async def _deliver(call: Call, device_id: str, carrier: str | None, link: str | None) -> Delivered:
+    wallet = wallet_of(call, carrier)
+    async with go(wallet, device_id, link) as session:
+        progress(f"telling {device_id}")
+        return await syncing.deliver(session, call.site.registry, device_id, wallet)
+
+
+@command("admit status")
+@click.argument("devices", nargs=-1)
+@click.option("--waiting", is_flag=True, help="Only those that have not heard of everything.")
+def status(call: Call, devices, waiting):
+    """Which devices have heard of what: the epoch of the policy that each is to hold, and the one that it does."""
+    registry = call.site.registry
+    listed = [registry.device(each) for each in devices] or registry.devices()
+    since, gone = registry.waiting_since(), registry.dismissed()
+    last = {each.id: registry.last_head(each.id) for each in listed}
+    rows = [_status(call, each, since.get(each.id), fingerprint(each.public) in gone, last[each.id]) for each in listed]
+    rows = [row for row in rows if row["state"] == "waiting" or not waiting]
+    columns = ["device", "state", "epoch", "held", "since", "seen", "rules"]
+    call.out.rows("status", rows, columns, "Nothing waits." if waiting else "There are no devices.")
+
+
+def _status(call: Call, device: Device, since: int | None, is_revoked: bool, head) -> dict:
+    state = "revoked" if is_revoked else "waiting" if device.held_epoch < device.epoch else "current"
+    return {
+        "device": device.id,
+        "state": state,
+        "epoch": device.epoch,
+        "held": device.held_epoch,
+        "since": utc(since) if state == "waiting" else None,
+        "seen": utc(head.seen_at) if head else None,
+        "rules": [row.id for row in call.site.registry.policy_rules(device.id)] or None,
+    }
