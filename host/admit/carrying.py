@@ -79,8 +79,10 @@ async def take_out(session: Session, wallet: Wallet, device_id: str, start: int 
 
 
 async def witness(session: Session, wallet: Wallet, device_id: str) -> None:
-    """Take nothing along but the newest head. Raises what `take_out` does."""
+    """Take nothing along but the newest head, and the authority's notice to all. Raises what `take_out` does."""
     known, body = wallet.device(device_id), await _ask(session, _NEVER)
+    if body.get(_NOTICE) is not None:
+        wallet.take_notice(cbor.expect(body[_NOTICE], bytes, "bundle-answer"))
     if known is not None:
         keep_head(wallet, known, cbor.expect(body.get(_HEAD), bytes, "bundle-answer"))
 

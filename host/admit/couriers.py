@@ -1,6 +1,6 @@
-"""A courier's file: sealed bundles for some devices, in the order in which each takes them.
+"""A courier's files: sealed bundles for some devices, in the order in which each takes them; and sealed pages home.
 
-Owns: the bytes of the file: CBOR, {device: [bundle, ...]} (docs/SPEC.md).
+Owns: the bytes of the files: CBOR, {device: [bundle, ...]} out, [page, ...] home (docs/SPEC.md).
 Rules: nothing in it is readable or believed; a device decides by what it unseals.
 Must not know: who carries it.
 """
@@ -28,6 +28,26 @@ def decode(data: bytes) -> dict[str, list[bytes]]:
     except (cbor2.CBORError, ValueError, RecursionError):
         pass
     raise Malformed("courier-file", "this is no courier's file, or not the whole of one")
+
+
+def encode_home(pages: list[bytes]) -> bytes:
+    """The file that a courier brings home: sealed pages of journals."""
+    return cbor2.dumps(pages, canonical=True)
+
+
+def decode_home(data: bytes) -> list[bytes]:
+    """The pages in a file. Raises Malformed courier-file."""
+    try:
+        found = cbor2.loads(data) if len(data) <= _MAX_LENGTH else None
+        if isinstance(found, list) and encode_home(found) == data and all(map(_is_page, found)):
+            return found
+    except (cbor2.CBORError, ValueError, RecursionError):
+        pass
+    raise Malformed("courier-file", "nothing that a courier brings home, or not the whole of it")
+
+
+def _is_page(page) -> bool:
+    return isinstance(page, bytes) and len(page) <= 2 * cbor.MAX_LENGTH
 
 
 def _is_entry(entry: tuple) -> bool:

@@ -4,9 +4,14 @@ from pathlib import Path
 
 import rich_click as click
 
-from admit import couriers, keyfiles
+from admit import couriers, keyfiles, rounds
 from admit_cli.command import Call, command
-from admit_cli.output import say
+from admit_cli.hints import cause
+from admit_cli.output import say, warn
+from admit_cli.visiting import as_user, wallet_of
+from admit_protocol.errors import AdmitError
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @command("admit courier pack --output round.admit")
@@ -42,3 +47,56 @@ def pack(call: Call, devices, output):
 
 def _held(call: Call, device_id: str) -> int:
     return call.site.registry.device(device_id).held_epoch
+
+
+@command("admit courier take round.admit")
+@click.argument("file", type=_FILE)
+@as_user
+def take(call: Call, file, user):
+    """Take FILE, which admit courier pack wrote, along: each visit of yours to one of its devices hands its part in.
+
+    From then on you bring the journals of devices home, too: admit courier give.
+    """
+    wallet = wallet_of(call, user)
+    bundles = couriers.decode(keyfiles.read_file(file))
+    rounds.take(wallet, bundles)
+    rows = [{"device": each, "bundles": len(some), "bytes": sum(map(len, some))} for each, some in bundles.items()]
+    call.out.rows("taken", rows, ["device", "bundles", "bytes"], "There is nothing in it.")
+
+
+@command("admit courier give --output home.admit")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="The file to write.",
+)
+@as_user
+def give(call: Call, output, user):
+    """Write the sealed journals that you bring home into a file, for the admin: admit courier unpack."""
+    pages = rounds.home(wallet_of(call, user))
+    if pages:
+        keyfiles.write_file(output, couriers.encode_home([each.data for each in pages]), secret=False)
+        for each in pages:
+            each.drop()
+        say(f"Send {output} to an admin.")
+    rows = [{"device": each.device_id, "from": each.first, "to": each.after - 1} for each in pages]
+    call.out.rows("given", rows, ["device", "from", "to"], "You bring nothing home.")
+
+
+@command("admit courier unpack home.admit")
+@click.argument("file", type=_FILE)
+def unpack(call: Call, file):
+    """Verify and keep the journals in FILE, which admit courier give wrote."""
+    pages, rows, refused = couriers.decode_home(keyfiles.read_file(file)), [], []
+    for number, told in rounds.unpack(call.site.registry, pages, call.signer.unseal, call.now):
+        if isinstance(told, AdmitError):
+            refused.append(told)
+            warn(f"page {number + 1} of {len(pages)} was not kept: {cause(told)}")
+        else:
+            rows.append({"device": told.device_id, "records": len(told.new)})
+    if rows or not refused:
+        call.out.rows("unpacked", rows, ["device", "records"], "There is nothing in it.")
+    if refused:
+        raise refused[0]

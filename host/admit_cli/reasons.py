@@ -14,6 +14,10 @@ _KEEP = "keep a copy as proof, and find out who could write to the registry or h
 REASONS = {
     # at the desk: site, registry, users, files
     "bundle-device-ahead": ("", "put the registry back from its newest backup; what it lost was told to that device"),
+    "key-fingerprint": (
+        "it is not the key whose digits were given",
+        "ask them to read them again, and for their file anew",
+    ),
     "courier-file": ("", "ask the admin for the file that admit courier pack wrote"),
     "denial-exists": ("", "admit denies shows it"),
     "denial-form": ("", "a deny has hours, an end and bounds, nothing else: admit deny --help"),

@@ -8,7 +8,7 @@ from admit_cli.command import Call, command
 from admit_cli.editing_words import act
 from admit_cli.output import say
 from admit_cli.words import utc
-from admit_protocol.errors import Malformed
+from admit_protocol.errors import Malformed, Unverified
 
 
 @command("admit user add alice")
@@ -16,18 +16,23 @@ from admit_protocol.errors import Malformed
 @click.option(
     "--key", type=click.File("rb"), help="Their public keys, a PEM file; else a wallet is made here. '-': stdin."
 )
+@click.option("--fingerprint", metavar="DIGITS", help="What they read to you from their phone: another key is refused.")
 @click.option("--another", is_flag=True, help="Another key of a user who is there: all their grants are made for it.")
 @click.option("--again", is_flag=True, help="A user who was revoked may be granted something anew.")
-def add(call: Call, name, key, another, again):
+def add(call: Call, name, key, fingerprint, another, again):
     """Add somebody who may be granted something.
 
     Without --key the user is one of this machine: their keys are made here, in a wallet of their own. With --key they
     made them elsewhere, and sent the public ones: the key to log in with, and perhaps the one to sign with.
     """
-    if again or another:
-        _add_to(call, name, key, another, again)
-        return
+    if fingerprint and not key:
+        raise click.UsageError("--fingerprint is that of --key FILE")
     publics = keyfiles.parse_public_pem(_text(key.read())) if key else None
+    if publics and fingerprint:
+        _check_fingerprint(publics[0], fingerprint)
+    if again or another:
+        _add_to(call, name, publics, another, again)
+        return
     made = admin.add_user(call.site, name, publics, call.now)
     folder = None if key else str(wallet_folder(call.site.folder, name))
     call.out.fields(
@@ -36,11 +41,17 @@ def add(call: Call, name, key, another, again):
     say(f"{name} may do nothing yet: admit grant {name} ROUTINE --on DEVICE")
 
 
-def _add_to(call: Call, name: str, key, another: bool, again: bool) -> None:
+def _check_fingerprint(public: bytes, told: str) -> None:
+    """Whether it is the key that was meant. Raises Unverified key-fingerprint."""
+    found = keyfiles.fingerprint(public)
+    if "".join(told.lower().split()) != found:
+        raise Unverified("key-fingerprint", f"the file's key is {found}")
+
+
+def _add_to(call: Call, name: str, publics: list[bytes] | None, another: bool, again: bool) -> None:
     """Give a user who is there another key, or let them count again."""
-    if another != bool(key):
+    if another != bool(publics):
         raise click.UsageError("--another takes the new key from --key FILE")
-    publics = keyfiles.parse_public_pem(_text(key.read())) if key else None
     with act(call) as edit:
         if again:
             withdrawing.reinstate_user(edit, name)

@@ -9,7 +9,7 @@ from typing import Any
 
 import rich_click as click
 
-from admit import carrying, forms
+from admit import carrying, forms, rounds
 from admit.client import Session
 from admit.site import user_config
 from admit.transport import Transport, open_transport
@@ -79,12 +79,18 @@ async def go(
                 for note in _ruling(denied, grant.parse(session.holder.grant)):
                     denied.add_note(note)
             raise
-        await _witness(session, wallet, device_id)
+        await _before_leaving(session, wallet, device_id)
 
 
-async def _witness(session: Session, wallet: Wallet, device_id: str) -> None:
-    """Remember how long the device's journal is: whoever shortens it later is found out."""
+async def _before_leaving(session: Session, wallet: Wallet, device_id: str) -> None:
+    """Remember how long the device's journal is: whoever shortens it later is found out. A courier hands in what waits
+    for the device, and takes its journal along.
+    """
     try:
+        if rounds.is_courier(wallet):
+            if brought := await rounds.bring(session, wallet, device_id):
+                say(f"Brought {device_id} {brought} bundle{'s' * (brought > 1)} on the way.")
+            return
         async with asyncio.timeout(_WITNESS_S):
             await carrying.witness(session, wallet, device_id)
     except Unverified as error:

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from admit import admin, invitation, keyfiles
+from admit import admin, invitation, keyfiles, wallet
 from admit.site import Site
 from admit.suite import HostSuite
 from admit_protocol import bundle, rule
@@ -96,6 +96,16 @@ def test_a_user_may_send_their_keys(tmp_path, site, run):
     carol = keyfiles.public_pem(KEYS[1])
     run("user", "add", "carol", "--key", "-", given=carol)
     assert site.registry.keys("carol")[0].sig_public is None
+
+
+def test_the_digits_that_a_user_reads_from_their_phone_must_be_those_of_the_key(tmp_path, site, run):
+    theirs = wallet.create(tmp_path / "theirs")
+    digits, file = keyfiles.fingerprint(theirs.publics[0]), str(theirs.folder / "public.pem")
+    run("user", "add", "zoe", "--fingerprint", digits, code=2)
+    refused = run("user", "add", "zoe", "--key", file, "--fingerprint", "0" * 16, code=8)
+    assert "(key-fingerprint)" in refused.stderr and digits in refused.stderr
+    assert "zoe" not in run("user", "list").stdout
+    run("user", "add", "zoe", "--key", file, "--fingerprint", f"{digits[:8].upper()} {digits[8:]}")
 
 
 def test_what_is_no_key_file_adds_nobody(tmp_path, site, run):
