@@ -1,10 +1,11 @@
 """Collects every module of tests/protocol and tests/device twice: for CPython, and for a real MicroPython.
 
 Ordinary pytest items run on CPython. Beside them stands an item `test_name[micropython]` for each test function, and
-in tests/device one more, `test_name[micropython-2000]`, where time counts from 2000 as it does on an ESP32. One
-MicroPython process runs all items of a module; it starts with the first of them, and each item waits for its own
-result. A module may set `HEAP = "256k"` (default 8M) and `LIMIT_S = 120` (default 60), the longest that one test may
-take. Without a MicroPython nothing runs at all: these tests are never skipped.
+for a module that imports ports, which alone ask the machine for the date, one more, `test_name[micropython-2000]`,
+where time counts from 2000 as it does on an ESP32. One MicroPython process runs all items of a module; it starts with
+the first of them, and each item waits for its own result. A module may set `HEAP = "256k"` (default 8M) and
+`LIMIT_S = 120` (default 60), the longest that one test may take. Without a MicroPython nothing runs at all: these tests
+are never skipped.
 """
 
 import ast
@@ -21,7 +22,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 RUNNER = ROOT / "tests/micropython/runner.py"
 EPOCH_2000 = ROOT / "tests/micropython/epoch_2000"
-VARIANTS = {"protocol": ["micropython"], "device": ["micropython", "micropython-2000"]}
+FOLDERS = ("protocol", "device")
 
 
 def find_micropython():
@@ -42,10 +43,9 @@ def pytest_report_header(config):
 
 
 def pytest_collect_file(file_path, parent):
-    variants = VARIANTS.get(file_path.parent.name, [])
     if file_path.parent.parent != ROOT / "tests" or not file_path.name.startswith("test_"):
         return None
-    if file_path.suffix != ".py" or not variants:
+    if file_path.suffix != ".py" or file_path.parent.name not in FOLDERS:
         return None
     return MicroPythonModule.from_parent(parent, path=file_path)
 
@@ -64,11 +64,17 @@ class MicroPythonModule(pytest.File):
     def collect(self):
         tree = ast.parse(self.path.read_text(encoding="utf-8"))
         names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
-        for variant in VARIANTS[self.path.parent.name]:
+        for variant in ["micropython", "micropython-2000"] if imports_ports(tree) else ["micropython"]:
             run = MicroPythonRun(self.path, variant, constants(tree))
             self.runs.append(run)
             for name in names:
                 yield MicroPythonTest.from_parent(self, name=f"{name}[{variant}]", run=run, test=name)
+
+
+def imports_ports(tree):
+    """Does the module import something of firmware/ports?"""
+    sources = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return any(source.split(".")[0] == "ports" for source in sources)
 
 
 def constants(tree):

@@ -24,6 +24,7 @@ SENT_TO_BOARDS = "admit_provisioning.on_board"  # read as text by what sends it
 
 # All that protocol code may use beside itself: no I/O, no clock, no asyncio, no randomness of its own.
 PURE = {"admit_protocol", "binascii", "collections", "cryptography", "cryptolib", "hashlib", "micropython", "sys"}
+DATES = {"time", "gmtime", "localtime", "mktime"}  # of the module time; tests/conftest.py counts on it
 IMPURE_CALLS = {"eval", "exec", "input", "open", "print"}
 
 FILES = [pytest.param(path, module, id=module) for path, module in project_files()]
@@ -43,6 +44,8 @@ def forbidden(source, module):
             found.append(f"line {line}: only ports/esp32 imports {target}")
         if owner == "admit_protocol" and target not in PURE | ARROWS.keys():
             found.append(f"line {line}: admit_protocol must not use {target}")
+    if owner == "admit_device":
+        found += [f"line {line}: only ports ask for the date" for line in asks_for_the_date(source)]
     if owner == "admit_protocol":
         found += [f"line {line}: admit_protocol must not call {name}" for name, line in impure_calls(source)]
     return sorted(set(found))
@@ -52,6 +55,14 @@ def impure_calls(source):
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in IMPURE_CALLS:
             yield node.func.id, node.lineno
+
+
+def asks_for_the_date(source):
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute) and node.attr in DATES and ast.unparse(node.value) == "time":
+            yield node.lineno
+        if isinstance(node, ast.ImportFrom) and node.module == "time" and DATES & {each.name for each in node.names}:
+            yield node.lineno
 
 
 @pytest.mark.parametrize(("path", "module"), FILES)
@@ -76,6 +87,8 @@ def test_every_owner_of_code_has_its_arrows():
             "line 1: admit_protocol must not import admit_device",
         ),
         ("admit_device.clock", "import machine", "line 1: only ports/esp32 imports machine"),
+        ("admit_device.clock", "import time\ntime.gmtime()", "line 2: only ports ask for the date"),
+        ("admit_device.clock", "from time import time", "line 1: only ports ask for the date"),
         ("admit_device.clock", "import ports.virtual", "line 1: admit_device must not import ports"),
         ("admit_device.clock", "__import__('ports.virtual')", "line 1: admit_device must not import ports"),
         ("admit_device.clock", "from support import raises", "line 1: nothing imports tests (support)"),

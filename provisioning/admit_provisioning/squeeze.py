@@ -9,6 +9,7 @@ Must not know: what a module is for.
 """
 
 import ast
+import functools
 import string
 from collections.abc import Container, Iterator
 
@@ -24,10 +25,17 @@ def squeeze(sources: dict[str, bytes], kept: Container[str] = ()) -> dict[str, b
     """The sources, by the dotted names of their modules, with fewer names in them. Whoever imports from a module in
     `kept`, and is not among them, finds its constants there.
     """
+    try:
+        return _squeeze(sources, kept)
+    finally:
+        _nodes.cache_clear()
+
+
+def _squeeze(sources: dict[str, bytes], kept: Container[str]) -> dict[str, bytes]:
     trees = {name: parse(source) for name, source in sources.items()}
     constants = {name: dict(_constants(tree)) for name, tree in trees.items()}
     asked_for = {alias.name for tree in trees.values() for node in _imports(tree) for alias in node.names}
-    asked_for |= {node.attr for tree in trees.values() for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    asked_for |= {node.attr for tree in trees.values() for node in _nodes(tree) if isinstance(node, ast.Attribute)}
     attributes = _attributes(trees)
     squeezed = {}
     for name, tree in trees.items():
@@ -36,6 +44,12 @@ def squeeze(sources: dict[str, bytes], kept: Container[str] = ()) -> dict[str, b
         edits = [*_edits(places, name, tree, constants, names), *_attribute_edits(places, tree, attributes[name])]
         squeezed[name] = _edited(sources[name], edits)
     return squeezed
+
+
+@functools.cache
+def _nodes(tree: ast.AST) -> list[ast.AST]:
+    """Every node of a tree, found once: a set of firmware is walked through in many ways."""
+    return list(ast.walk(tree))
 
 
 def _constants(tree: ast.Module) -> Iterator[tuple[str, str]]:
@@ -50,7 +64,7 @@ def _constants(tree: ast.Module) -> Iterator[tuple[str, str]]:
 def _shorter(tree: ast.Module, constants: dict[str, str], asked_for: Container[str]) -> dict[str, str]:
     """What a module calls its own constants and its private functions instead."""
     bound = _bound(tree)
-    taken = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} | set(bound)
+    taken = {node.id for node in _nodes(tree) if isinstance(node, ast.Name)} | set(bound)
     names = {name: f"_{name}_" if f"_{name}" in taken else f"_{name}" for name in constants}
     letters = (f"_{letter}" for letter in string.ascii_letters if f"_{letter}" not in taken)
     for node in tree.body:
@@ -63,7 +77,7 @@ def _shorter(tree: ast.Module, constants: dict[str, str], asked_for: Container[s
 def _bound(tree: ast.Module) -> list[str]:
     """Every name that something in a module binds, as often as that happens."""
     found = []
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         match node:
             case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name):
                 found.append(name)
@@ -93,7 +107,7 @@ def _attributes(trees: dict[str, ast.Module]) -> dict[str, dict[str, str]]:
 
 def _told(tree: ast.Module, owned: Container[str]) -> Iterator[str]:
     """Attributes that may be others', since they are not its own or not of `self`; and texts, which may be anything."""
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         match node:
             case ast.Attribute(ast.Name(id="self"), attr) if attr in owned:
                 pass
@@ -104,20 +118,24 @@ def _told(tree: ast.Module, owned: Container[str]) -> Iterator[str]:
 def _families(trees: dict[str, ast.Module]) -> dict[str, set[str]]:
     """By module, those that it shares classes with: of which one is made of the other's, and itself."""
     families = {name: {name} for name in trees}
+    defined = {name: {node.name for node in _classes(tree)} for name, tree in trees.items()}
     for name, tree in trees.items():
         called = {alias.asname: alias.name for node in _imports(tree) for alias in node.names if alias.asname}
-        classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
-        bases = {called.get(each, each) for node in classes for base in node.bases for each in _touched(base)}
-        for other, its in trees.items():
-            if bases & {node.name for node in ast.walk(its) if isinstance(node, ast.ClassDef)}:
+        bases = {called.get(each, each) for node in _classes(tree) for base in node.bases for each in _touched(base)}
+        for other in trees:
+            if bases & defined[other]:
                 family = families[name] | families[other]
                 families |= dict.fromkeys(family, family)
     return families
 
 
+def _classes(tree: ast.Module) -> list[ast.ClassDef]:
+    return [node for node in _nodes(tree) if isinstance(node, ast.ClassDef)]
+
+
 def _private_attributes(tree: ast.Module) -> Iterator[str]:
     """Attributes that a module sets, and methods that it defines, for itself."""
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         match node:
             case ast.Attribute(attr=name, ctx=ast.Store()) if _is_private(name):
                 yield name
@@ -132,7 +150,7 @@ def _is_private(name: str) -> bool:
 def _touched(tree: ast.AST) -> set[str]:
     """Every name and every text in it."""
     found = set()
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         match node:
             case ast.Name(id=name) | ast.arg(arg=name) | ast.Attribute(attr=name) | ast.keyword(arg=str(name)):
                 found.add(name)
@@ -145,10 +163,10 @@ def _touched(tree: ast.AST) -> set[str]:
 
 def _spoken(tree: ast.Module) -> Iterator[str]:
     """What a module also uses as a name or a text, and what stands inside of a text, where ast loses its place."""
-    inside = [part for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)]
+    inside = [part for node in _nodes(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)]
     yield from (part.attr for part in inside if isinstance(part, ast.Attribute))
-    yield from (node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
-    yield from (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    yield from (node.id for node in _nodes(tree) if isinstance(node, ast.Name))
+    yield from (node.value for node in _nodes(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
 
 
 class _Places:
@@ -183,17 +201,18 @@ def _edits(
 ) -> Iterator[Edit]:
     names = dict(names)
     modules: dict[str, str] = {}
+    folded = _folds_const(tree)
     for statement in _imports(tree):
         origin = _origin(statement, module)
         found = constants.get(origin, {})
-        gone = [alias for alias in statement.names if alias.name in found or _is_folded(alias, tree)]
+        gone = [alias for alias in statement.names if alias.name in found or (folded and alias.name == "const")]
         names |= {alias.asname or alias.name: found[alias.name] for alias in gone if alias.name in found}
         modules |= {alias.asname or alias.name: f"{origin}.{alias.name}" for alias in statement.names}
         if gone:
             dots = "." * statement.level + (statement.module or "")
             left = ", ".join(ast.unparse(alias) for alias in statement.names if alias not in gone)
             yield places.whole(statement, f"from {dots} import {left}" if left else "pass")
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) if name in names:
                 yield places.name(node, names[name])
@@ -204,7 +223,7 @@ def _edits(
 
 
 def _attribute_edits(places: _Places, tree: ast.Module, names: dict[str, str]) -> Iterator[Edit]:
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         match node:
             case ast.Attribute(attr=name) if name in names:
                 yield places.attribute(node, names[name])
@@ -214,7 +233,7 @@ def _attribute_edits(places: _Places, tree: ast.Module, names: dict[str, str]) -
 
 
 def _imports(tree: ast.Module) -> Iterator[ast.ImportFrom]:
-    return (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
+    return (node for node in _nodes(tree) if isinstance(node, ast.ImportFrom))
 
 
 def _origin(node: ast.ImportFrom, module: str) -> str:
@@ -223,11 +242,11 @@ def _origin(node: ast.ImportFrom, module: str) -> str:
     return ".".join([*package, *([node.module] if node.module else [])])
 
 
-def _is_folded(alias: ast.alias, tree: ast.Module) -> bool:
-    """Is it `const`, which mpy-cross works out itself wherever this module uses it?"""
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "const"]
+def _folds_const(tree: ast.Module) -> bool:
+    """Does mpy-cross work out each `const` of this module itself?"""
+    calls = [node for node in _nodes(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "const"]
     parts = [part for call in calls for argument in call.args for part in ast.walk(argument)]
-    return alias.name == "const" and all(isinstance(part, _PLAIN | ast.Tuple | ast.Name | ast.Load) for part in parts)
+    return all(isinstance(part, _PLAIN | ast.Tuple | ast.Name | ast.Load) for part in parts)
 
 
 def _edited(source: bytes, edits: list[Edit]) -> bytes:
