@@ -6,7 +6,7 @@ a reset (RAM only). How a peer proves its key is handshakes.py's; whether it may
 
 from admit_device.ondemand import OnDemand, rest
 from admit_protocol.const import const
-from admit_protocol.errors import AdmitError, Unauthenticated, Untrusted
+from admit_protocol.errors import AdmitError, Unauthenticated, UnknownCredential, Untrusted
 
 _IDLE_MS = const(600 * 1000)
 _MAX_SESSIONS = const(8)
@@ -27,15 +27,15 @@ class HandshakeFailed(Exception):
 class Session:
     """A proven peer: its OSCORE context, and the grants of its key: that with which it authenticated is the first.
 
-    `binding`: 32 bytes that this device and this peer alone know; of `nonce`, `present`, `code` and `pairing` time.py,
-    presence.py and enrol.py know more.
+    `binding`: 32 bytes that this device and this peer alone know; of `nonce`, `present` and `pairing` time.py, presence.py
+    and enrol.py know more.
     """
 
     def __init__(self, context, subject, now_ms, binding=b"", lasting=False):
         self.context = context
         self.grants = [subject]
         self.binding = binding
-        self.nonce = self.code = self.pairing = None
+        self.nonce = self.pairing = None
         self.present = (0, 0)
         self.heard_ms = now_ms
         self.link = None  # where it was heard last: a session may move to another
@@ -49,8 +49,11 @@ class Session:
 
     @property
     def root(self):
-        """The login key of whom the authority trusted: who may pass a grant on makes as many keys as they like."""
-        return ((self.subject,) + self.subject.chain)[-1].key
+        """The login key of whom the authority trusted: who may pass a grant on makes as many keys as they like. Of an
+        invite it is whom that let in.
+        """
+        links = (self.subject,) + self.subject.chain
+        return links[-2 if links[-1].enrol and len(links) > 1 else -1].key
 
     @property
     def name(self):
@@ -184,12 +187,15 @@ class Sessions:
         return bool(self._handshakes and self._handshakes.deadlines())
 
     def _handshaking(self, link, step):
-        """Run one step of a handshake; whatever goes wrong ends it, and is counted."""
+        """Run one step of a handshake; whatever goes wrong ends it, and is counted, unless no more than the grant itself
+        is asked for.
+        """
         try:
             return step()
         except AdmitError as error:
             self.abandon(link)
-            self._journal.count_failure()
+            if not isinstance(error, UnknownCredential):
+                self._journal.count_failure()
             raise HandshakeFailed(error)
 
     def _edhoc(self, link, payload):

@@ -193,6 +193,19 @@ def test_a_combined_request_works_once():
     assert alice.ask(coap.GET, "/r").code == coap.CONTENT  # and the session lives on
 
 
+def test_a_visitor_who_is_asked_for_the_grant_itself_has_not_failed():
+    rig = new_kiosk()
+    counted = []
+    rig.device.journal.count_failure = lambda: counted.append(1)
+    arrive(rig, server=rig.cable)
+    unknown = Visitor(rig, "stranger", OPEN, by_value=False, server=rig.cable)
+    assert finish(unknown, unknown.message_3, unknown.context.sender_id) is True
+    assert counted == []
+    garbled = Visitor(rig, server=rig.cable)
+    finish(garbled, b"\x54" + bytes(20), garbled.context.sender_id)
+    assert counted == [1]
+
+
 def test_every_ephemeral_key_is_wiped_whatever_became_of_its_handshake():
     rig = new_kiosk()
     made = []
