@@ -17,12 +17,15 @@ demo: $(READY) ## a site, a virtual kiosk and its visitors, told on one screen
 
 test: $(READY) ## run all tests, on CPython and on MicroPython (ARGS=… goes to pytest)
 	@tools/micropython-wasm >/dev/null
-	@$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+	@tools/phone-tools >/dev/null
+	@tools/chromium >/dev/null
+	@$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(READY) ## lint, formatting and types; changes nothing
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@tsc=$$(tools/phone-tools)/typescript/bin/tsc && node $$tsc --project tsconfig.json && node $$tsc --project tsconfig.sw.json
 
 fix: $(READY) ## mend what can be mended by a machine: imports, formatting
 	@$(BIN)/ruff check --fix

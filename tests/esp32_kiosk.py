@@ -25,7 +25,7 @@ from admit.virtual.files import files, find_micropython
 from admit_protocol import cbor, coap
 from chip_world import World
 from rig import ALL
-from wired_kiosk import WiredKiosk
+from wired_kiosk import NAME, WiredKiosk
 
 TESTS = Path(__file__).resolve().parent
 FIRMWARE = files() / "firmware"
@@ -134,8 +134,8 @@ class Esp32(WiredKiosk):
         await self.world.settled()
 
     def over_the_air(self, radio: SharedRadio | None = None) -> Connection:
-        """The way to it by Bluetooth; nobody else is on this air."""
-        return Connection(BleTransport(radio=radio or self.radio))
+        """The way to it by Bluetooth. Once it has a name it is called by that, and nobody waits for others."""
+        return Connection(BleTransport(NAME if self.credential else None, radio=radio or self.radio))
 
     async def is_on_air(self) -> None:
         """Wait until it advertises (again)."""

@@ -39,7 +39,7 @@ def site_on(folder: Path, url: str) -> Site:
 
 def forget_settings(monkeypatch, home: Path) -> None:
     """No setting of whoever runs the tests counts in them; `home` is where a test may put its own."""
-    for name in ("SITE", "REGISTRY", "TZ", "PASSPHRASE_FILE", "KEYRING", "USER", "VIA", "WALLET"):
+    for name in ("SITE", "REGISTRY", "TZ", "PASSPHRASE_FILE", "KEYRING", "USER", "VIA", "WALLET", "PAGE"):
         monkeypatch.delenv(f"ADMIT_{name}", raising=False)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import ecdsa
 
-from admit import invitation
+from admit import codes, invitation
 from admit.suite import HostPrivateKey, HostSuite
 from admit.virtual import frames
 from admit_protocol import (
@@ -43,7 +43,7 @@ from admit_protocol import (
 from admit_protocol.edhoc_initiator import Initiator
 from admit_protocol.edhoc_responder import Responder
 from admit_protocol.gatt import GattLayer
-from admit_provisioning import boards, codes
+from admit_provisioning import boards
 from admit_provisioning.compile import FirmwareSet
 from admit_provisioning.receiver import Receiver
 from memory_ports import WEDNESDAY

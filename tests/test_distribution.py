@@ -36,6 +36,18 @@ def test_it_brings_every_file_that_goes_onto_boards(wheel, folder):
         assert wheel.read(f"admit/_files/{path.relative_to(ROOT)}") == path.read_bytes()
 
 
+def test_it_brings_the_phones_page(wheel):
+    expected = {path for path in (ROOT / "phone").rglob("*") if path.is_file()}
+    assert ROOT / "phone/index.html" in expected
+    for path in expected:
+        assert wheel.read(f"admit/_files/{path.relative_to(ROOT)}") == path.read_bytes()
+
+
+def test_it_brings_the_page_of_a_kiosks_screen(wheel):
+    for path in (ROOT / "host/admit/screen/page").iterdir():
+        assert wheel.read(f"admit/screen/page/{path.name}") == path.read_bytes()
+
+
 def test_it_can_find_a_micropython(wheel):
     tool = wheel.getinfo("admit/_files/tools/micropython")
     assert (tool.external_attr >> 16) & stat.S_IXUSR

@@ -13,7 +13,7 @@ from functools import cache
 import pytest
 
 import spec_examples
-from admit import invitation
+from admit import codes, invitation
 from admit.boards import STEPS
 from admit.suite import HostSuite
 from admit_protocol import (
@@ -41,7 +41,7 @@ from admit_protocol import (
     standing,
     time_answer,
 )
-from admit_provisioning import boards, codes, harden
+from admit_provisioning import boards, harden
 from imports import ROOT
 from rig import Phone, Rig, Site
 from spec_examples import ALICE, ANCHOR, AUTHORITY, CREDENTIAL, DEVICE, DEVICE_ID, GRANT, SUBJECT
@@ -393,7 +393,7 @@ def test_every_test_that_threats_names_exists():
 
 def names_of_tests():
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")]
-    return {name for source in sources for name in re.findall(r"^ *def (test_\w+)\(", source, re.MULTILINE)}
+    return {name for source in sources for name in re.findall(r"^ *(?:async )?def (test_\w+)\(", source, re.MULTILINE)}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

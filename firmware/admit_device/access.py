@@ -39,7 +39,7 @@ class Access:
     nobody knows who was taken back, so no grant counts until the authority's next bundle.
 
     `boots`: the number of this start. `index`: of the policy's rules, as long as there is somebody to decide for.
-    `pending`, `tries`: what approvals.py and attempts.py remember.
+    `pending`, `tries`, `asked`: what approvals.py, attempts.py and presence.py remember.
     """
 
     def __init__(self, storage, clock, identity, suite):
@@ -49,6 +49,7 @@ class Access:
         self.suite = suite
         self.boots = 0
         self.pending, self.tries = [], {}
+        self.asked = None, None
         with borrowed():
             from admit_device.policy import load
 

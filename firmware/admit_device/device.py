@@ -142,10 +142,12 @@ class Device:
         return found
 
     def show_state(self):
-        """Tell the status output how the device is."""
+        """Tell the status output how the device is, and a screen whose turn it is."""
+        session = self.login and self.login.session
+        self.ports.outputs.set("visitor", session.name if session else "")
         if self.identity.state != COMMISSIONED:
             state = "factory"
-        elif self.login.session is not None:
+        elif session:
             state = "logged in"
         else:
             state = "fault" if self.faults() else "ready"
@@ -165,8 +167,10 @@ class Device:
         self.journal.record(kind, session.subject.key, "", records.DONE)
 
     def ended(self, session):
-        """A session is over: forget what was kept for it."""
+        """A session is over: forget what was kept for it, and shown."""
         self.front.forget(session)
+        if self.access.asked[0] is session:
+            self.kiosk.set("code", "")
         self.login.close(session)
 
     def _listener(self, server):

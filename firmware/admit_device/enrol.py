@@ -16,6 +16,8 @@ _ID_LENGTH = const(8)
 _MAX_NAME = const(64)  # bytes of UTF-8
 _PATIENCE_MS = const(600 * 1000)  # with the link of a newcomer who waits for an admin
 
+_HINT_S = const(60)
+
 # Bodies: see docs/SPEC.md, "Resources".
 _ID = const(1)
 _INVITE = const(1)
@@ -113,6 +115,7 @@ def _ask(body, request, device):
     # One id, and so one code, for each session: nobody asks until it is the code that they saw elsewhere.
     identifier = session.pairing[0] if session.pairing else device.suite.random(_ID_LENGTH)
     session.pairing = (identifier, name, sig_key)
+    device.kiosk.show("newcomer", "asks", _HINT_S)  # not the name: a stranger's words are nothing for a screen
     request.link.patience_ms = _PATIENCE_MS
     return response(CHANGED, cbor.encode({_ID: session.pairing[0]}), CONTENT_CBOR)
 
@@ -166,5 +169,6 @@ def _pair(body, request, device):
     access.spend(request)
     who = {records.KEY: records.person(child.key)}
     device.journal.record(records.PAIRED, session.subject.key, "", records.DONE, who)
+    device.kiosk.set("newcomer", "")
     _adopt(child, newcomer, device)
     return response(CHANGED)

@@ -19,7 +19,8 @@ clock       monotonic_ms() -> int, never wraps or goes back while the device run
             now() -> seconds since 1970 by a clock of the board's own that goes on without power, or None
 entropy     random(length) -> bytes; EntropyError if its source is stuck
 outputs     set(name, value), get(name); `safe` is what each has while the device is off
-            "code": digits to be shown to whoever stands there, "" for none
+            "code": digits to be shown to whoever stands there, "" for none; "asker": who asked for them
+            "visitor": whose turn it is, "" for nobody; "newcomer": "asks" or "". Names are for a screen alone
             get("button"): milliseconds since it was last pressed, None if it never was or is not there
 board       name, board_id (its chip's, bytes), reset_cause (a word), faults (list of texts: what is wrong with it)
             test_only: there is no hardware source of randomness, so its keys guard nothing

@@ -1,7 +1,8 @@
 """/presence: who is here shows it by the code that the kiosk tells them, or by its button.
 
-A code is for the session that asked for it, and works once, while the kiosk shows it: one at a time. What comes of it
-are moments in the session until which it counts. Wrong codes are attempts.py's. Loaded for that alone.
+A code is for the session that asked for it, and works once, while the kiosk shows it: one at a time, with the name of
+who asked. What comes of it are moments in the session until which it counts. Wrong codes are attempts.py's. Loaded for
+that alone.
 """
 
 from admit_protocol import cbor
@@ -26,8 +27,10 @@ def answer(request, device):
     """GET: a code is shown. POST: it was read, or the button pressed. Raises AdmitError."""
     session = request.session
     if request.method == GET:
-        session.code = "%06d" % (int.from_bytes(device.suite.random(4), "big") % 10**_DIGITS)
-        device.kiosk.show("code", session.code, _SHOWN_S)
+        code = "%06d" % (int.from_bytes(device.suite.random(4), "big") % 10**_DIGITS)
+        device.access.asked = session, code
+        device.ports.outputs.set("asker", session.name)
+        device.kiosk.show("code", code, _SHOWN_S)
         return response(CONTENT, cbor.encode({_CODE: _DIGITS}), CONTENT_CBOR)
     way = _prove(cbor.expect(cbor.decode(request.payload), dict, "presence-body"), session, device)
     device.journal.record(records.PRESENCE, session.subject.key, _WAYS[way], records.DONE)
@@ -53,8 +56,12 @@ def _prove(body, session, device):
 def _check_code(given, session, device):
     from admit_device.attempts import check
 
-    if session.code is None or device.kiosk.get("code") != session.code:
+    asker, code = device.access.asked
+    if asker is not session or device.kiosk.get("code") != code:
         raise Denied("presence-none")
-    check(device.access, records.person(session.subject.key), given, session.code)
+    try:
+        check(device.access, records.person(session.root), given, code)
+    except Denied:
+        device.journal.record(records.PRESENCE, session.subject.key, _WAYS[0], records.DENIED)
+        raise
     device.kiosk.set("code", "")
-    session.code = None

@@ -7,13 +7,16 @@ from admit_device.routines import REQUIRED, Output, Routine
 from admit_protocol import cbor
 from admit_protocol.errors import LocalError, Malformed
 
+_OURS = ("asker", "code", "newcomer", "visitor")
+
 
 def collect(namespace):
     """(routines by name, outputs by name) among the names of a routines file."""
     routines = {name: value for name, value in namespace.items() if isinstance(value, Routine)}
     outputs = {value.name: value for value in namespace.values() if isinstance(value, Output)}
-    if "code" in outputs:
-        raise LocalError("routine-name", "a code is for whoever stands before the kiosk: nobody reads it by radio")
+    for name in _OURS:
+        if name in outputs:
+            raise LocalError("routine-name", name + " is for whoever stands before the kiosk: nobody reads it by radio")
     for name, each in routines.items():
         _check_name(name)
         if "kiosk" in each.parameters:

@@ -27,8 +27,8 @@ class HandshakeFailed(Exception):
 class Session:
     """A proven peer: its OSCORE context, and the grants of its key: that with which it authenticated is the first.
 
-    `binding`: 32 bytes that this device and this peer alone know; of `nonce`, `present` and `pairing` time.py, presence.py
-    and enrol.py know more.
+    `binding`: 32 bytes that this device and this peer alone know; of `nonce`, `present` and `pairing` time.py,
+    presence.py and enrol.py know more.
     """
 
     def __init__(self, context, subject, now_ms, binding=b"", lasting=False):
@@ -187,8 +187,8 @@ class Sessions:
         return bool(self._handshakes and self._handshakes.deadlines())
 
     def _handshaking(self, link, step):
-        """Run one step of a handshake; whatever goes wrong ends it, and is counted, unless no more than the grant itself
-        is asked for.
+        """Run one step of a handshake; whatever goes wrong ends it, and is counted, unless no more than the grant
+        itself is asked for.
         """
         try:
             return step()

@@ -116,7 +116,7 @@ def check_form(message):
     """Returns if the Sign1 `message` is in the one form that nobody but its signer can change: no unprotected header,
     and s in the lower half, since (r, N - s) verifies too. Raises Malformed cose-form.
     """
-    if cbor.encode(message.headers) != message.protected or _lower(message.signature) != message.signature:
+    if cbor.encode(message.headers) != message.protected or _s(message.signature) > N // 2:
         raise Malformed("cose-form")
 
 
@@ -166,9 +166,13 @@ def _is_int(value, expected):
 
 
 def _lower(signature):
-    """The same signature with s in the lower half."""
-    s = int.from_bytes(signature[32:], "big")
+    """The same signature, one that holds, with s in the lower half."""
+    s = _s(signature)
     return signature if s <= N // 2 else signature[:32] + (N - s).to_bytes(32, "big")
+
+
+def _s(signature):
+    return int.from_bytes(signature[32:], "big")  # of a stranger's it may be N or more
 
 
 def _sig_structure(protected, external_aad, payload):

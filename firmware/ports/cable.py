@@ -2,7 +2,8 @@
 
 Owns: bytes of the line to CoAP datagrams and back, by `admit_protocol.slip`. A line has no connections, so a link
 opens at the first datagram. A line nobody reads loses bytes. Each board brings `_run`, which calls `_feed` with what
-arrives, and `_write`. Must not know what a datagram says.
+arrives, and `_write`. Must not know what a datagram says. A text from the other end is a screen's, which has just come
+and asks how things are.
 """
 
 import asyncio
@@ -27,6 +28,7 @@ class Cable:
         self._open = False
         self._listener = None
         self._task = None
+        self.asked = None  # called at a screen's question, if a screen is served
 
     async def start(self, listener, name):
         """Tell `listener` of the peer from its first datagram on. A cable has no use for `name`."""
@@ -48,11 +50,17 @@ class Cable:
             self._open = False
             self._listener.closed(LINK)
 
+    def print(self, *words, sep=" ", end="\n"):
+        """Python's print, into a diagnostic frame."""
+        self._write(slip.encode_diagnostic(sep.join([str(word) for word in words]) + end))
+
     def _feed(self, data):
         try:
             for kind, datagram in self._decoder.feed(data):
                 if kind == "coap":
                     guarded(self, LINK, self._received, datagram)
+                elif kind == "diagnostic" and self.asked:
+                    self.asked()
         except Exception as error:  # no memory for a frame, or for dropping the link: the line is needed for the next
             print_exception(error)
 

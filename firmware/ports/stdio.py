@@ -11,7 +11,6 @@ import sys
 from select import POLLIN, poll
 
 import micropython
-from admit_protocol import slip
 from admit_protocol.const import const
 from ports.cable import Cable
 
@@ -34,10 +33,6 @@ class Serial(Cable):
         micropython.kbd_intr(-1)
         builtins.print = self.print
         await super().start(listener, name)
-
-    def print(self, *words, sep=" ", end="\n"):
-        """Python's print, into a diagnostic frame."""
-        self._write(slip.encode_diagnostic(sep.join([str(word) for word in words]) + end))
 
     def _write(self, data):
         self._out.write(data)

@@ -36,6 +36,7 @@ from admit_protocol.errors import (
     Refused,
     Replayed,
     TimedOut,
+    TooLarge,
     Unauthenticated,
     UnknownCredential,
     Unsupported,
@@ -243,6 +244,7 @@ class Session:
             _raise_edhoc_error(response)
         if response.option(coap.OSCORE) is None and response.code == coap_numbers.UNAUTHORIZED:
             raise TimedOut("session-lost")  # RFC 8613 section 8.2: no security context
+        _raise_gateway_error(response)
         if response.option(coap.OSCORE) is None:
             raise Refused("device-refused", coap.code_text(response.code), response.code)
         inner = self._context.unprotect_response(response, reference)
@@ -288,10 +290,32 @@ def _raise_edhoc_error(response: coap.Message) -> None:
 
 def unproven(response: coap.Message) -> coap.Message:
     """The response of somebody who has proven nothing; an error in it is no more than a refusal."""
+    _raise_gateway_error(response)
     try:
         return checked(response)
     except AdmitError as error:
         raise Refused(error.reason, error.detail, response.code) from None
+
+
+# What a gateway on the way says of itself. Nobody vouches for that either: it may stop us, or make us try again.
+_GATEWAY = {
+    coap_numbers.NOT_FOUND: NotFound,
+    coap_numbers.REQUEST_ENTITY_TOO_LARGE: TooLarge,
+    coap_numbers.BAD_GATEWAY: TimedOut,
+    coap_numbers.SERVICE_UNAVAILABLE: Busy,
+    coap_numbers.GATEWAY_TIMEOUT: TimedOut,
+}
+
+
+def _raise_gateway_error(response: coap.Message) -> None:
+    if response.code not in _GATEWAY or response.uint(coap.CONTENT_FORMAT) != coap.CONTENT_PROBLEM:
+        return
+    if response.option(coap.OSCORE) is not None:
+        return
+    details = problem.decode(response.payload)
+    reason = _printable(details.get(problem.TITLE, ""))
+    if reason.startswith("gateway-"):
+        raise _GATEWAY[response.code](reason, _printable(details.get(problem.DETAIL, "")))
 
 
 _BY_STATUS = {coap_numbers.NOT_FOUND: NotFound, coap_numbers.CONFLICT: Conflict, coap_numbers.SERVICE_UNAVAILABLE: Busy}

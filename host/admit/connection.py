@@ -41,6 +41,11 @@ class Connection:
         await self.transport.close()
 
     @property
+    def broken(self) -> AdmitError | None:
+        """What ended the link; None while it lasts."""
+        return self._broken
+
+    @property
     def max_payload(self) -> int:
         """The longest value that this link carries whole, in bytes."""
         return self.transport.layer.max_payload

@@ -9,13 +9,15 @@ Must not know: how the records came here, and how they are shown.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from admit.journal_check import Checked, SeenHead, Story, Witness, check
-from admit.registry import Registry
-from admit.registry_models import HeadRow, RecordRow
 from admit.suite import HostSuite
 from admit_protocol import cbor, journal, journal_reader
 from admit_protocol.errors import Malformed, Unverified
+
+if TYPE_CHECKING:  # who visits imports this for the pages' sake, and SQLAlchemy takes longer than all the rest
+    from admit.registry import Registry
 
 # GET /journal, and what is inside a sealed page
 _FIRST, _HEAD_BEFORE, _RECORDS, _SIGNED_HEAD = 1, 2, 3, 4
@@ -52,7 +54,7 @@ def parse_page(data: bytes) -> Page:
     return Page(first, base, records, signed)
 
 
-def position(registry: Registry, device_id: str) -> tuple[int, bytes]:
+def position(registry: "Registry", device_id: str) -> tuple[int, bytes]:
     """(next record number, head before it): from where on to ask the device for its records."""
     last = registry.last_head(device_id)
     if last:
@@ -60,7 +62,7 @@ def position(registry: Registry, device_id: str) -> tuple[int, bytes]:
     return 0, journal.first_head(registry.device(device_id).public)
 
 
-def collect(registry: Registry, device_id: str, page: Page, now: int, witnesses: Iterable[Witness] = ()) -> Collected:
+def collect(registry: "Registry", device_id: str, page: Page, now: int, witnesses: Iterable[Witness] = ()) -> Collected:
     """Keep what is new in a page that the device itself has just handed out: it must know all that it ever knew.
 
     Raises what `accept` does, and Unverified journal-rolled-back if the device knows less than it did before, or than
@@ -78,7 +80,7 @@ def collect(registry: Registry, device_id: str, page: Page, now: int, witnesses:
     return store(registry, device_id, page, now, witnesses)
 
 
-def accept(registry: Registry, sealed: bytes, unseal: Callable[[bytes], bytes], now: int) -> Collected:
+def accept(registry: "Registry", sealed: bytes, unseal: Callable[[bytes], bytes], now: int) -> Collected:
     """Keep what is new in a page that a courier brought, however late; `unseal` is the authority's.
 
     Raises what `unseal` does, NotFound registry-no-device, and what `store` does.
@@ -87,12 +89,14 @@ def accept(registry: Registry, sealed: bytes, unseal: Callable[[bytes], bytes], 
     return store(registry, journal_reader.parse_head(page.signed).device_id, page, now)
 
 
-def store(registry: Registry, device_id: str, page: Page, now: int, witnesses: Iterable[Witness] = ()) -> Collected:
+def store(registry: "Registry", device_id: str, page: Page, now: int, witnesses: Iterable[Witness] = ()) -> Collected:
     """Verify a page and keep what is new in it.
 
     Raises what journal_reader.verify does, and Unverified journal-rewritten if it tells the past otherwise than what is
     stored, or than `witnesses` saw.
     """
+    from admit.registry_models import HeadRow, RecordRow
+
     public, start = registry.device(device_id).public, (page.first, page.base)
     parsed = journal_reader.verify(page.records, page.signed, public, device_id, HostSuite(), start)
     end = journal_reader.parse_head(page.signed)
@@ -119,12 +123,12 @@ def store(registry: Registry, device_id: str, page: Page, now: int, witnesses: I
     return Collected(device_id, [record for record in parsed if record.seq not in stored], gap)
 
 
-def verify(registry: Registry, device_id: str, witnesses: Iterable[Witness] = ()) -> Checked:
+def verify(registry: "Registry", device_id: str, witnesses: Iterable[Witness] = ()) -> Checked:
     """Every stored record, verified anew against heads seen and `witnesses`. Raises what journal_check.check does."""
     return check(story(registry, device_id), witnesses)
 
 
-def verify_stored(registry: Registry, device_id: str) -> list[journal_reader.Record]:
+def verify_stored(registry: "Registry", device_id: str) -> list[journal_reader.Record]:
     """The same, and the records themselves, from the first to the last."""
     told = story(registry, device_id)
     records = list(told.records)
@@ -135,7 +139,7 @@ def verify_stored(registry: Registry, device_id: str) -> list[journal_reader.Rec
         raise Unverified("journal-altered", f"what is stored of {device_id} cannot be read: {error.reason}") from None
 
 
-def story(registry: Registry, device_id: str) -> Story:
+def story(registry: "Registry", device_id: str) -> Story:
     """What is stored of a device. Raises NotFound registry-no-device."""
     device = registry.device(device_id)
     heads = [
@@ -144,7 +148,7 @@ def story(registry: Registry, device_id: str) -> Story:
     return Story(device_id, device.public, registry.record_bytes(device_id), heads)
 
 
-def _believed(registry: Registry, witness: Witness) -> journal_reader.Head:
+def _believed(registry: "Registry", witness: Witness) -> journal_reader.Head:
     """What a witness saw, if the device signed it. Raises Unverified, Malformed."""
     end = journal_reader.parse_head(witness.signed)
     journal_reader.verify_head(end, registry.device(witness.device_id).public, witness.device_id, HostSuite())
@@ -159,7 +163,7 @@ def _heads(page: Page) -> dict[int, bytes]:
     return heads
 
 
-def _agree(registry: Registry, device_id: str, chain: dict[int, bytes], public: bytes) -> None:
+def _agree(registry: "Registry", device_id: str, chain: dict[int, bytes], public: bytes) -> None:
     """Raise Unverified journal-rewritten if heads that were seen are others than those of a page."""
     known = {0: journal.first_head(public)}
     for row in registry.heads(device_id):

@@ -8,14 +8,17 @@ Must not know: what is in a bundle or in a page. Nobody but the device, and the 
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from admit import carrying, journal_store, keyfiles
 from admit.client import Session
 from admit.collect import deliver_bundle
 from admit.journal_store import Collected
-from admit.registry import Registry
 from admit.wallet import Wallet
 from admit_protocol.errors import AdmitError
+
+if TYPE_CHECKING:  # as in journal_store
+    from admit.registry import Registry
 
 _ARRIVED = "bundle-stale"  # the device has it already, or what came after it
 
@@ -65,7 +68,7 @@ def home(wallet: Wallet) -> list[carrying.Carried]:
 
 
 def unpack(
-    registry: Registry, pages: list[bytes], unseal: Callable[[bytes], bytes], now: int
+    registry: "Registry", pages: list[bytes], unseal: Callable[[bytes], bytes], now: int
 ) -> Iterator[tuple[int, Collected | AdmitError]]:
     """Keep each page that a courier brought home, or say why not: (its number, what came of it)."""
     for number, sealed in enumerate(pages):

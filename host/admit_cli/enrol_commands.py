@@ -6,7 +6,8 @@ from pathlib import Path
 
 import rich_click as click
 
-from admit import enrolling, invites, keyfiles, wallet
+from admit import enrolling, keyfiles, links, wallet
+from admit.codes import DeviceCode
 from admit.enrolling import Newcomer
 from admit.invites import Link
 from admit.sharing import Wish
@@ -20,7 +21,7 @@ from admit_cli.types import ALLOW, ROUTINE, parse_date
 from admit_cli.visiting import as_user, go, run, transport_to, via, wallet_of
 from admit_cli.wallet_commands import own_zone
 from admit_cli.words import access_fields
-from admit_protocol.errors import Denied, LocalError, NotFound
+from admit_protocol.errors import Denied, LocalError, Malformed, NotFound
 
 _YEAR_S = 365 * 86400
 _TRIES = 3
@@ -71,26 +72,34 @@ def _wallet(folder: Path | None, is_new: bool) -> Wallet:
 
 def _place(text: str) -> tuple:
     """(device,) of a device's name; (device, site id, fingerprint) of what its public label says."""
-    from admit_provisioning.codes import DEVICE, parse_device
-
-    if not text.startswith(DEVICE):
+    if not links.is_link(text):
         return (text,)
-    label = parse_device(text)
+    label = links.parse(text)
+    if not isinstance(label, DeviceCode):
+        raise Malformed("label-code", "that is no public label")
     return label.device_id, label.site_id, label.fingerprint
 
 
 def _link(source: str | None) -> Link:
     """The invite link, from wherever it may come from."""
-    if source and source.startswith("admit:"):
+    if source and links.is_link(source):
         raise click.UsageError("a link holds a secret, and others can read arguments: give it in a file, or on stdin")
     if source and source != "-":
-        return invites.decode(keyfiles.read_file(Path(source)).decode(errors="replace"))
+        return _invite(keyfiles.read_file(Path(source)).decode(errors="replace"))
     if source is None and sys.stdin.isatty():
-        return invites.decode(click.prompt("Invite link", hide_input=True, err=True))
+        return _invite(click.prompt("Invite link", hide_input=True, err=True))
     text = sys.stdin.readline()
     if not text.strip():
         raise LocalError("answer-missing", "the invite link is needed, and nothing was given")
-    return invites.decode(text)
+    return _invite(text)
+
+
+def _invite(text: str) -> Link:
+    """The invite in a link, a page before it or not. Raises Malformed invite-link, or what links.parse does."""
+    link = links.parse(text)
+    if not isinstance(link, Link):
+        raise Malformed("invite-link", "that is no invite link, or not the whole of one")
+    return link
 
 
 async def _redeem(owner: Wallet, link: Link, name: str | None, link_via: str | None):

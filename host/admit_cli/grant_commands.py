@@ -12,7 +12,9 @@ from admit.registry_models import GrantRow
 from admit.statements import Statement
 from admit_cli.command import Call, command
 from admit_cli.editing_words import act, rehearse
+from admit_cli.handing import handing_options, printed
 from admit_cli.output import say, warn
+from admit_cli.pages import page_setting
 from admit_cli.types import ALLOW, DAYS, HOURS, ROUTINE, ZONE, Form, parse_date
 from admit_cli.words import access_fields, grant_fields, grant_state
 from admit_protocol import grant as grants_module
@@ -42,7 +44,11 @@ DURATION = Form("DURATION", condition_forms.parse_duration)
 @click.option("--until", metavar="DATE", help="The last day, or moment; 'never'. Default: in a year.")
 @click.option("--uses", type=click.IntRange(1), help="How often, in all, on each device.")
 @click.option("--rate", type=Form("N/TIME", condition_forms.parse_rate), help="How often in some time: 5/1h.")
-@click.option("--presence", type=click.Choice(["code", "button"]), help="What proves that they stand there.")
+@click.option(
+    "--presence",
+    type=click.Choice(["code", "button"]),
+    help="What they show first: the code that the kiosk tells whoever stands there; or that somebody pressed its button.",
+)
 @click.option(
     "--approvals",
     type=Form("N:WHO", condition_forms.parse_approvals),
@@ -56,19 +62,26 @@ DURATION = Form("DURATION", condition_forms.parse_duration)
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     help="Write an invitation, a file to send.",
 )
+@handing_options
 @click.option("--dry-run", is_flag=True, help="Show what would be granted, and stop.")
 def grant(call: Call, subject, routines, allow, role, devices, days, hours, tz, begin, until, output, dry_run, **more):
     """Let SUBJECT, a user or all of a group, invoke ROUTINES, do what --allow says, or what a role allows.
 
     Devices enforce it offline. A grant to a user of this machine is put into their wallet at once; to one who made
-    their keys elsewhere you send the file that --output writes, and they take it with admit wallet accept.
+    their keys elsewhere you send the file that --output writes, and they take it with admit wallet accept; to a phone
+    the link, or its QR code.
     """
     if not routines and not allow and not role:
         raise click.UsageError("name a routine or a role, or say with --allow what to allow")
+    as_qr, page = more.pop("as_qr"), more.pop("page")
+    as_link = more.pop("as_link") or as_qr
     if output and (not output.absolute().parent.is_dir() or not subject.startswith(groups.USER)):
         raise click.BadParameter(
             f"one user's invitation, in a folder that is there: not {output}", param_hint="--output"
         )
+    if as_link and not subject.startswith(groups.USER):
+        raise click.BadParameter("an invitation is one user's", param_hint="--link")
+    page = page_setting(call, page) if as_link else None
     zone = tz or call.zone
     not_before, expires = _life(call.now, zone, begin, until)
     window = forms.window_conditions(days, hours, zone, not_before or call.now, expires)
@@ -87,21 +100,29 @@ def grant(call: Call, subject, routines, allow, role, devices, days, hours, tz, 
         return
     with act(call) as edit:
         row = granting.grant_access(edit, said)
+    data = _invitation(call, edit.changes.issued) if output or as_link else b""
     if output:
-        _write_invitation(call, output, edit.changes.issued)
-    _show(call, row.id, said, edit.changes.issued, zone)
+        keyfiles.write_file(output, data, secret=False)
+    if data:
+        user, site_id = edit.changes.issued[0].user_name, call.site.anchor.site_id.hex()
+        say(f"Send {output or 'it'} to {user}. They can compare the site's id: {site_id}")
+    fields = _granted_fields(call, row.id, said, edit.changes.issued, zone)
+    if as_link:
+        lines = printed(data, page, as_qr)
+        call.out.lines("grant", fields | {"link": lines[-1]}, lines)
+    else:
+        call.out.fields("grant", fields, _SHOWN)
 
 
-def _show(call: Call, statement_id: str, said: Statement, issued: list[GrantRow], zone: ZoneInfo) -> None:
-    """The one grant that was issued, or the statement and how many people it means."""
+def _granted_fields(call: Call, statement_id: str, said: Statement, issued: list[GrantRow], zone: ZoneInfo) -> dict:
+    """Of the one grant that was issued, or of the statement, with how many people it means."""
     if len(issued) == 1:
         fields = grant_fields(grants_module.parse(issued[0].data), issued[0].user_name, call.now, set(), zone)
     else:
         fields = {"id": statement_id} | _statement_fields(call, said, zone)
     people = sorted({row.user_name for row in issued})
     fields |= {"statement": statement_id, "role": said.role, "may_pass_on": said.delegate or None}
-    fields["people"] = people if said.subject.startswith(groups.GROUP) else None
-    call.out.fields("grant", fields, _SHOWN)
+    return fields | {"people": people if said.subject.startswith(groups.GROUP) else None}
 
 
 def _statement_fields(call: Call, said: Statement, zone: ZoneInfo) -> dict:
@@ -113,13 +134,11 @@ def _statement_fields(call: Call, said: Statement, zone: ZoneInfo) -> dict:
     return fields | {"role": said.role, "may_pass_on": said.delegate or None}
 
 
-def _write_invitation(call: Call, output: Path, issued: list[GrantRow]) -> None:
-    """The grant for the user's newest key."""
-    user = issued[0].user_name
-    newest = call.site.registry.keys(user)[0].fingerprint
+def _invitation(call: Call, issued: list[GrantRow]) -> bytes:
+    """With the grant for the user's newest key."""
+    newest = call.site.registry.keys(issued[0].user_name)[0].fingerprint
     data = next(row.data for row in issued if row.fingerprint == newest)
-    keyfiles.write_file(output, invitation.encode(call.site.anchor, data), secret=False)
-    say(f"Send {output} to {user}. They can compare the site's id: {call.site.anchor.site_id.hex()}")
+    return invitation.encode(call.site.anchor, data)
 
 
 def _life(now: int, zone: ZoneInfo, begin: str | None, until: str | None) -> tuple[int | None, int | None]:

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import rich_click as click
 
-from admit import invites, inviting, keyfiles, qr
+from admit import invites, inviting, keyfiles, links, qr
 from admit.condition_forms import parse_duration
 from admit.editing import editing
 from admit.forms import moment_text
 from admit_cli.command import Call, command
 from admit_cli.output import say, show_secret
+from admit_cli.pages import page_option, page_setting
 from admit_cli.types import ALLOW, ROUTINE, Form
 from admit_cli.words import utc
 
@@ -31,10 +32,12 @@ _SHOWN = ["id", "on", "role", "uses", "until", "file"]
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     help="Write the link to a file: .png or .svg for a QR code, else text.",
 )
-def invite(call: Call, routines, role, allow, device, uses, valid, output):
+@page_option
+def invite(call: Call, routines, role, allow, device, uses, valid, output, page):
     """Make a link, and a QR code of it. Whoever opens it first at DEVICE may do what it says, until it ends.
 
     The link holds a secret and is shown this once, on the terminal or in the file. What is written about it holds none.
+    With a page of the site's own it is that page's address, and the secret stands behind its #, which no browser sends.
     """
     if not routines and not allow and not role:
         raise click.UsageError("name a routine or a role, or say with --allow what to allow")
@@ -42,9 +45,10 @@ def invite(call: Call, routines, role, allow, device, uses, valid, output):
         raise click.BadParameter(f"there is no folder {output.parent}", param_hint="--output")
     if not output and (call.out.as_json or not sys.stdout.isatty()):
         raise click.UsageError("the link is a secret: give --output FILE, or run it on a terminal")
+    page = page_setting(call, page)
     with editing(call.site, call.signer, call.now) as edit:
         row, link = inviting.make(edit, call.signer, device, valid, uses, role, (*routines, *allow))
-        text = invites.encode(link)
+        text = links.on_page(page, invites.encode(link))
         if output:
             _write(output, text)  # before the invite counts: one that nobody has is worth nothing
     if output:

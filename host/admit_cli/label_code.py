@@ -14,7 +14,7 @@ from admit_protocol.errors import LocalError
 
 def ask() -> bytes:
     """The secret of a sealed label, 16 bytes. Raises LocalError label-code-missing, Malformed label-code."""
-    from admit_provisioning.codes import parse_sealed
+    from admit.codes import parse_sealed
 
     return parse_sealed(_from_file() or _from_terminal() or _from_input())
 

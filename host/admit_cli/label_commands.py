@@ -9,6 +9,7 @@ from admit.connection import Connection
 from admit.transport import open_transport
 from admit_cli.command import Call, command
 from admit_cli.output import confirm, progress, say, warn
+from admit_cli.pages import page_option, page_setting
 from admit_cli.visiting import run
 
 
@@ -31,9 +32,12 @@ class Target(click.ParamType):
 @click.option("--start", default=1, show_default=True, help="The first free label of a sheet that was begun.")
 @click.option("--sealed", "ports", metavar="PORT", multiple=True, help="A sealed label for the factory board at PORT.")
 @click.option("--font", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Another TrueType font.")
+@page_option
 @click.option("--yes", is_flag=True, help="Replace a file that is there.")
-def labels(call: Call, devices, output, stock, start, ports, font, yes):
+def labels(call: Call, devices, output, stock, start, ports, font, page, yes):
     """Print labels of DEVICES (default: all of the site's): their name and key, for phones to scan.
+
+    With a page of the site's own, any phone's camera opens it, at the right kiosk. A sealed label never names a page.
 
     A sealed label is for a board that belongs to nobody yet: it bears a secret by which a site takes the board in by
     radio, once. The board learns it over its cable, this sheet bears it, and nobody else has it: it cannot be printed
@@ -44,7 +48,8 @@ def labels(call: Call, devices, output, stock, start, ports, font, yes):
     from admit_provisioning import stock as stocks
 
     on, fonts = stocks.load(stock), label_text.load(font)
-    made = [_public(call, row) for row in _rows(call, devices, ports)]
+    page = page_setting(call, page)
+    made = [_public(call, row, page) for row in _rows(call, devices, ports)]
     blanks = [printing.SealedLabel(call.site.name, bytes(16)) for _ in ports]
     printing.check(output, [*made, *blanks], on, start, fonts)
     for file in printing.files(output, made):
@@ -63,12 +68,12 @@ def _rows(call: Call, devices, ports) -> list:
     return [registry.device(each) for each in devices] if devices or ports else registry.devices()
 
 
-def _public(call: Call, row):
-    from admit_provisioning.codes import DeviceCode
+def _public(call: Call, row, page):
+    from admit.codes import DeviceCode
     from admit_provisioning.labels import PublicLabel
 
     fingerprint = bytes.fromhex(keyfiles.fingerprint(row.public))
-    return PublicLabel(call.site.name, DeviceCode(call.site.anchor.site_id, fingerprint, row.id))
+    return PublicLabel(call.site.name, DeviceCode(call.site.anchor.site_id, fingerprint, row.id), page)
 
 
 async def _seal(site_name: str, ports) -> list:
@@ -91,7 +96,7 @@ def _told(label) -> dict:
     from admit_provisioning.labels import PublicLabel
 
     if isinstance(label, PublicLabel):
-        return {"label": label.name, "kind": "public", "content": label.code.text()}
+        return {"label": label.name, "kind": "public", "content": "".join(label.content)}
     return {"label": label.name, "kind": "sealed"}
 
 

@@ -39,10 +39,11 @@ def esptool_options(function):
 @click.option("--again", is_flag=True, help="Install anew; give a new identity to a board that lost its own.")
 @click.option("--sealed", is_flag=True, help="By radio (PORT is ble): asks for the code under the seal of its label.")
 @click.option("--install-only", is_flag=True, help="No more than the firmware: it joins later, by a sealed label.")
+@click.option("--screen", is_flag=True, help="A screen stands at its cable: admit kiosk-screen. It is told who comes.")
 @esptool_options
 @as_user
 def provision(
-    call: Call, port, device_id, board, image, routines, again, sealed, install_only, before, after, baud, user
+    call: Call, port, device_id, board, image, routines, again, sealed, install_only, screen, before, after, baud, user
 ):
     """Make a device of the board at PORT: MicroPython, firmware, key, credential, proof.
 
@@ -58,6 +59,8 @@ def provision(
 
     if not device_id and not install_only:
         raise click.UsageError("What shall it be called? Give --name, or --install-only for a board without a name.")
+    if sealed and screen:
+        raise click.UsageError("--screen is for a board at its cable: it was said when that was installed.")
     if sealed and install_only:
         raise click.UsageError("--sealed takes a board in, --install-only does not: leave out one of the two.")
     wallet = wallet_of(call, user)
@@ -67,9 +70,9 @@ def provision(
     secret = label_code.ask() if sealed else None
     if not install_only:
         call.signer.unlock()
-    order = secret or Order(Link(port, before, after, baud), board, image, routines, again, install_only)
-    with StepsOnScreen() as screen:
-        done = _done(port, order, Journal(call.site, call.signer, device_id or "", screen, again), holder)
+    order = secret or Order(Link(port, before, after, baud), board, image, routines, again, install_only, screen)
+    with StepsOnScreen() as steps:
+        done = _done(port, order, Journal(call.site, call.signer, device_id or "", steps, again), holder)
     if done.credential:
         wallet.add_device(done.credential)
     else:

@@ -7,7 +7,9 @@ import rich_click as click
 from admit import forms, keyfiles, sharing
 from admit.sharing import Wish
 from admit_cli.command import Call, command
+from admit_cli.handing import handing_options, printed, public_keys
 from admit_cli.output import say
+from admit_cli.pages import page_setting
 from admit_cli.types import ALLOW, ROUTINE, parse_date
 from admit_cli.visiting import as_user, wallet_of
 from admit_cli.wallet_commands import own_zone
@@ -23,9 +25,9 @@ _SHOWN = ["grant", "user", "on", "allows", "from", "until"]
     "keys",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     required=True,
-    help="Their public.pem.",
+    help="Their public.pem, or their phone's link in a file.",
 )
-@click.option("--name", metavar="NAME", help="What they are called. Default: as the file.")
+@click.option("--name", metavar="NAME", help="What they are called. Default: as the link says, or the file.")
 @click.option("--allow", multiple=True, type=ALLOW, help="What else: 'r/*:GET', 'r/open:POST{seconds<=10}'.")
 @click.option("--on", "devices", multiple=True, metavar="DEVICE", help="Where. Default: wherever yours counts.")
 @click.option("--from", "begin", metavar="DATE", help="The first day, or moment.")
@@ -35,21 +37,27 @@ _SHOWN = ["grant", "user", "on", "allows", "from", "until"]
     "-o",
     "--output",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    required=True,
     help="The invitation, a file to send.",
 )
+@handing_options
 @as_user
-def share(call: Call, routines, keys, name, allow, devices, begin, until, delegate, output, user):
-    """Pass on what your own grant allows, or a part of it, to whoever has the keys of --to.
+def share(call: Call, routines, keys, name, allow, devices, begin, until, delegate, output, as_link, as_qr, page, user):
+    """Pass on what your own grant allows, or a part of it, to whoever has the keys of --to: their public.pem, or the
+    link that their phone shows, in a file.
 
     It counts as long as yours does, under the same conditions, and can be taken back like any grant. Without ROUTINES
     and --allow it is all that yours allows.
     """
+    as_link = as_link or as_qr
+    if not output and not as_link:
+        raise click.UsageError("say how they get it: --output FILE, --link or --qr")
+    page = page_setting(call, page) if as_link else None
     owner, zone = wallet_of(call, user), own_zone()
+    called, publics = public_keys(keyfiles.read_file(keys))
     rules = [*routines, *allow]
     wish = Wish(
-        name or keys.stem,
-        tuple(keyfiles.parse_public_pem(keyfiles.read_file(keys).decode(errors="replace"))),
+        name or called or keys.stem,
+        tuple(publics),
         rules or None,
         list(devices) or None,
         None if begin is None else parse_date(begin, zone, "--from"),
@@ -57,7 +65,14 @@ def share(call: Call, routines, keys, name, allow, devices, begin, until, delega
         delegate,
     )
     given = sharing.share(owner, wish, call.now)
-    keyfiles.write_file(output, sharing.invite(owner, given), secret=False)
-    say(f"Send {output} to {wish.name}. They take it with admit wallet accept.")
+    data = sharing.invite(owner, given)
+    if output:
+        keyfiles.write_file(output, data, secret=False)
+        say(f"Send {output} to {wish.name}. They take it with admit wallet accept.")
     fields = access_fields(wish.name, given.audience, given.rules, (given.not_before, given.expires), zone)
-    call.out.fields("shared", {"grant": given.id.hex()} | fields, _SHOWN)
+    fields = {"grant": given.id.hex()} | fields
+    if as_link:
+        lines = printed(data, page, as_qr)
+        call.out.lines("shared", fields | {"link": lines[-1]}, lines)
+    else:
+        call.out.fields("shared", fields, _SHOWN)

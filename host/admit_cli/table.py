@@ -55,6 +55,9 @@ COMMANDS = {
     "what-can": ("admit_cli.why_command:what_can", "What may somebody do, where?"),
     "wallet new": ("admit_cli.wallet_commands:new", "Make your own keys, on your own machine"),
     "wallet accept": ("admit_cli.wallet_commands:accept", "Take an invitation: which site to trust, and a grant"),
+    "phone": ("admit_cli.phone_command:phone", "Serve the page that is a user's key, or write it for a host"),
+    "gateway": ("admit_cli.gateway_command:gateway", "Let browsers without Bluetooth reach kiosks: only forwards"),
+    "kiosk-screen": ("admit_cli.screen_command:kiosk_screen", "Show what happens at a kiosk, on a screen beside it"),
     "virtual": ("admit_cli.virtual_command:virtual", "Run a virtual kiosk on this machine"),
     "demo": ("admit_cli.demo_command:demo", "Watch all of it at work, on one screen"),
 }

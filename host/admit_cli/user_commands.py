@@ -6,15 +6,18 @@ from admit import admin, keyfiles, withdrawing
 from admit.site import wallet_folder
 from admit_cli.command import Call, command
 from admit_cli.editing_words import act
+from admit_cli.handing import public_keys
 from admit_cli.output import say
 from admit_cli.words import utc
-from admit_protocol.errors import Malformed, Unverified
+from admit_protocol.errors import Unverified
 
 
 @command("admit user add alice")
 @click.argument("name")
 @click.option(
-    "--key", type=click.File("rb"), help="Their public keys, a PEM file; else a wallet is made here. '-': stdin."
+    "--key",
+    type=click.File("rb"),
+    help="Their public keys: a PEM file, or the link that their phone shows; '-': stdin. Else a wallet is made here.",
 )
 @click.option("--fingerprint", metavar="DIGITS", help="What they read to you from their phone: another key is refused.")
 @click.option("--another", is_flag=True, help="Another key of a user who is there: all their grants are made for it.")
@@ -23,11 +26,14 @@ def add(call: Call, name, key, fingerprint, another, again):
     """Add somebody who may be granted something.
 
     Without --key the user is one of this machine: their keys are made here, in a wallet of their own. With --key they
-    made them elsewhere, and sent the public ones: the key to log in with, and perhaps the one to sign with.
+    made them elsewhere, and sent the public ones: the key to log in with, and perhaps the one to sign with. Whoever can
+    change what they send can send another key: compare the fingerprint that their phone shows, with --fingerprint.
     """
     if fingerprint and not key:
         raise click.UsageError("--fingerprint is that of --key FILE")
-    publics = keyfiles.parse_public_pem(_text(key.read())) if key else None
+    called, publics = public_keys(key.read()) if key else (None, None)
+    if called not in (None, name):
+        say(f"Whoever made that link calls themselves {called}; here they are {name}.")
     if publics and fingerprint:
         _check_fingerprint(publics[0], fingerprint)
     if again or another:
@@ -72,10 +78,3 @@ def list_users(call: Call):
         row = {"name": user.name, "keys": fingerprints, "grants": counting.get(user.name, 0), "state": state}
         rows.append(row | {"added": utc(user.added_at)})
     call.out.rows("users", rows, ["name", "keys", "grants", "state", "added"], "There are no users.")
-
-
-def _text(data: bytes) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        raise Malformed("key-file", "not a PEM file") from None

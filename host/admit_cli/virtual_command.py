@@ -11,7 +11,7 @@ from pathlib import Path
 import platformdirs
 import rich_click as click
 
-from admit import admin
+from admit.names import check_name
 from admit_cli.command import Call, command
 from admit_cli.output import say
 from admit_cli.visiting import run
@@ -36,7 +36,7 @@ def virtual(call: Call, name, storage, air, udp, clock):
     pseudo-terminal. What is on its flash stays there for the next time. Boards with the same --air hear each other.
     Each line that it prints is something that happens to it.
     """
-    admin.check_name(name)
+    check_name(name)
     folder = storage or Path(platformdirs.user_data_dir("admit", appauthor=False)) / "virtual" / name
     settings = {"CLOCK_OFFSET_S": str(_moment(clock) - call.now)} if clock else {}
     with _alone(folder):

@@ -12,7 +12,7 @@ import rich_click as click
 from admit import carrying, forms, rounds
 from admit.client import Session
 from admit.site import user_config
-from admit.transport import Transport, open_transport
+from admit.transport import Transport, is_gateway, open_transport
 from admit.visit import visit
 from admit.wallet import Wallet
 from admit_cli.command import Call
@@ -32,7 +32,7 @@ via = click.option(
     "--via",
     "link_via",
     metavar="LINK",
-    help="ble:NAME, udp://HOST:PORT or a serial port. Default: ADMIT_VIA, else ble:DEVICE.",
+    help="ble:NAME, udp://HOST:PORT, a serial port, or wss://GATEWAY. Default: ADMIT_VIA, else ble:DEVICE.",
 )
 
 
@@ -58,8 +58,13 @@ def wallet_of(call: Call, user: str | None) -> Wallet:
 
 
 def transport_to(link: str | None, device_id: str) -> Transport:
-    """The way to a device: as the option says, else the setting, else its Bluetooth name."""
+    """The way to a device: as the option says, else the setting, else its Bluetooth name.
+
+    A gateway that is told no name is told the device's.
+    """
     name = link or os.environ.get("ADMIT_VIA") or user_config().get("via") or f"ble:{device_id}"
+    if is_gateway(name) and "#" not in name:
+        name = f"{name}#{device_id}"
     return open_transport(name, retry=_tell_retry)
 
 

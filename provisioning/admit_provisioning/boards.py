@@ -17,7 +17,7 @@ from admit_protocol.errors import LocalError, NotFound
 
 FILE = "board.toml"
 PORTS, RADIOS = ("esp32", "virtual"), ("ble", "none")
-_NUMBERS = ("flash_size", "image_offset")
+_KINDS = {"flash_size": int, "image_offset": int, "partitions": dict, "pins": dict, "screen": bool}
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 
@@ -34,6 +34,7 @@ class Board:
     image_offset   where in flash the image begins
     partitions     name → (offset, least size) in flash, of what an image's own table must have
     pins           what is wired → GPIO number: button, led, rgb, relay, buzzer, or a name of one's own
+    screen         does a screen of its own stand at its cable (admit kiosk-screen)? It is told names and codes
     """
 
     name: str
@@ -48,10 +49,14 @@ class Board:
     minimum_version: str = "1.23.0"
     partitions: dict[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
     pins: dict[str, int] = dataclasses.field(default_factory=dict)
+    screen: bool = False
 
     def config(self) -> bytes:
         """board.json, which tells the firmware what it runs on."""
-        told = {"board": self.name, "port": self.port, "chip": self.chip, "radio": self.radio, "pins": self.pins}
+        told: dict[str, Any] = {"board": self.name, "port": self.port, "chip": self.chip, "radio": self.radio}
+        told["pins"] = self.pins
+        if self.screen:
+            told["screen"] = True
         return json.dumps(told, separators=(",", ":")).encode()
 
 
@@ -116,7 +121,7 @@ def _typed(described: dict[str, Any]) -> dict[str, Any]:
     for name, value in described.items():
         if name not in fields:
             raise ValueError(f"nothing is called {name}; there are {', '.join(fields)}")
-        if type(value) is not (dict if name in ("partitions", "pins") else int if name in _NUMBERS else str):
+        if type(value) is not _KINDS.get(name, str):
             raise ValueError(f"{name} is of the wrong kind")
     for name in ("title", "port", "radio"):
         if name not in described:

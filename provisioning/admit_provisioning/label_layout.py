@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import segno
 
+from admit.qr import parts
 from admit_protocol.errors import LocalError
 from admit_provisioning.label_text import LINE, POINT, Font, Fonts, fit, fit_or_cut
 from admit_provisioning.stock import Stock
@@ -57,6 +58,7 @@ class Box:
 
 
 Mark = Text | Code | Box
+Content = str | list[str]
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Area:
     height: float
 
 
-def public(stock: Stock, fonts: Fonts, site: str, name: str, fingerprint: str, content: str) -> list[Mark]:
+def public(stock: Stock, fonts: Fonts, site: str, name: str, fingerprint: str, content: Content) -> list[Mark]:
     """The public label: its code, beside or above it the site, the device's name and its key's fingerprint."""
     words = fonts.plain.shown(site), fonts.bold.shown(name), fingerprint
     if stock.width < _WIDE * stock.height:
@@ -86,7 +88,7 @@ def public(stock: Stock, fonts: Fonts, site: str, name: str, fingerprint: str, c
         return [code, *_public_words(whole, fonts, *words)]
 
 
-def _public_tall(stock: Stock, fonts: Fonts, words: tuple[str, str, str], content: str) -> list[Mark]:
+def _public_tall(stock: Stock, fonts: Fonts, words: tuple[str, str, str], content: Content) -> list[Mark]:
     side = min(stock.width - 2 * _EDGE, stock.height * 0.6)
     code = qr(Area((stock.width - side) / 2, _EDGE, side, side), content)
     top = _EDGE + side
@@ -141,9 +143,12 @@ def _sealed_words(area: Area, fonts: Fonts, site: str, air_name: str) -> list[Ma
     return marks + _stack(rest, [(above, fonts.plain), (middle, fonts.bold), (below, fonts.plain)])
 
 
-def qr(area: Area, content: str) -> Code:
-    """A QR code with its white border in a square area. Raises LocalError label-too-small."""
-    made = segno.make_qr(content, error="m", boost_error=True)
+def qr(area: Area, content: Content) -> Code:
+    """A QR code with its white border in a square area. Raises LocalError label-too-small.
+
+    What comes in parts is held part by part, each in the mode of QR codes that suits it.
+    """
+    made = segno.make_qr(parts(content), error="m", boost_error=True)
     rows = tuple(bytes(row) for row in made.matrix)
     module = area.width / (len(rows) + 2 * QUIET)
     if module < MIN_MODULE:

@@ -10,25 +10,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from admit.codes import DeviceCode, sealed_content, sealed_text
 from admit.keyfiles import write_file
+from admit.links import parts_on_page
 from admit_protocol import label
 from admit_protocol.errors import LocalError
 from admit_provisioning import label_ink, label_layout, label_text
-from admit_provisioning.codes import DeviceCode, sealed_content, sealed_text
 from admit_provisioning.stock import Stock
 
 
 @dataclass(frozen=True)
 class PublicLabel:
-    """The label of a device of the site."""
+    """The label of a device of the site; its QR code opens the site's own `page`, if there is one."""
 
     site_name: str
     code: DeviceCode
+    page: str | None = None
 
     @property
     def name(self) -> str:
         """What its file is called in a folder."""
         return self.code.device_id
+
+    @property
+    def content(self) -> list[str]:
+        """What its QR code says, in parts. Raises LocalError page-url."""
+        return parts_on_page(self.page, self.code.text())
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -37,9 +44,8 @@ class PublicLabel:
 
     def marks(self, stock: Stock, fonts: label_text.Fonts) -> list[label_layout.Mark]:
         """What stands where."""
-        code = self.code
-        shown = self.site_name, code.device_id, code.fingerprint.hex()
-        return label_layout.public(stock, fonts, *shown, code.text())
+        shown = self.site_name, self.code.device_id, self.code.fingerprint.hex()
+        return label_layout.public(stock, fonts, *shown, self.content)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import contextlib
 import json
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,7 +43,8 @@ T = TypeVar("T")
 class Order:
     """What a technician wants: the board at `link` as a device; `board`: its kind, or None for what it says itself.
 
-    `install_only`: no more than its firmware, so that it may join later, by a sealed label.
+    `install_only`: no more than its firmware, so that it may join later, by a sealed label. `screen`: one will stand at
+    its cable, and is to be told names and codes.
     """
 
     link: Link
@@ -52,6 +53,7 @@ class Order:
     routines: Path | None = None
     again: bool = False
     install_only: bool = False
+    screen: bool = False
 
 
 @dataclass
@@ -244,7 +246,7 @@ class _Pipeline:
         if board.chip != chip:
             words = f"it has the chip {chip}" if chip else "it has no chip"
             raise Conflict("flash-other-chip", f"{words}, and {board.name} {board.chip or 'has none'}")
-        return board
+        return replace(board, screen=board.screen or self.order.screen)
 
     def _once(self, change: str) -> None:
         """Each change is made once a run: a board that asks for another one is broken."""

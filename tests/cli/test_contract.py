@@ -59,6 +59,12 @@ def test_help_lists_every_command_and_imports_none():
     assert not imported_by("--help") & heavy
 
 
+@pytest.mark.parametrize("words", ["login", "invoke", "virtual"])
+def test_who_needs_no_registry_does_not_wait_for_it(words):
+    """SQLAlchemy takes longer to import than all the rest."""
+    assert not imported_by(*words.split(), "--help") & {"sqlalchemy", "admit.registry"}
+
+
 @pytest.mark.parametrize("words", table.COMMANDS)
 def test_each_command_has_help_and_it_has_no_effect(words, run, tmp_path):
     shown = run(*words.split(), "--help").stdout

@@ -4,10 +4,10 @@ import re
 import time
 
 from admit import invites
+from admit.codes import DeviceCode
 from admit.invites import Link
 from admit.suite import HostSuite
 from admit_protocol import invite
-from admit_provisioning.codes import DeviceCode
 from cli_kiosk import LIMIT_S
 from sites import passphrase
 from terminals import Terminal

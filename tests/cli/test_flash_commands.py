@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import os
 
 import pytest
 
+from imports import ROOT
 from rom_loader import Faults, RomBoard
 from rom_loader.image import image
 from terminals import Terminal
@@ -16,6 +18,7 @@ def rom(tmp_path, monkeypatch):
     config = tmp_path / "esptool.cfg"
     config.write_text("[esptool]\ntimeout = 0.5\nconnect_attempts = 1\n")
     monkeypatch.setenv("ESPTOOL_CFGFILE", str(config))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "tests/impatient"), prepend=os.pathsep)
     monkeypatch.chdir(tmp_path)
     with RomBoard("esp32c3", tmp_path / "flash") as board:
         yield board

@@ -8,12 +8,11 @@ import pypdfium2
 import pytest
 import zxingcpp
 
-from admit import admin, keyfiles
+from admit import admin, codes, keyfiles
+from admit.codes import parse_device, parse_sealed
 from admit.suite import HostSuite
 from admit_cli import label_code
 from admit_protocol.errors import Conflict, LocalError, Malformed
-from admit_provisioning import codes
-from admit_provisioning.codes import parse_device, parse_sealed
 from sites import SEALED
 
 SECRET = bytes(range(16))

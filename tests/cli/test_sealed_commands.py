@@ -3,7 +3,7 @@
 import pypdfium2
 import zxingcpp
 
-from admit_provisioning.codes import parse_sealed
+from admit.codes import parse_sealed
 
 
 def scan(file):

@@ -121,9 +121,9 @@ def test_any_request_keeps_the_turn_and_silence_ends_it():
     for _ in range(3):
         rig.pass_s(IDLE_S - 1)
         assert alice.ask(coap.GET, "/r").code == coap.CONTENT
-        assert rig.outputs.get("status") == "logged in"
+        assert (rig.outputs.get("status"), rig.outputs.get("visitor")) == ("logged in", "alice")
     rig.pass_s(IDLE_S)
-    assert rig.outputs.get("status") == "ready"
+    assert (rig.outputs.get("status"), rig.outputs.get("visitor")) == ("ready", "")
     assert alice.ask(coap.GET, "/r").code == coap.CONTENT  # the turn is over, the session is not
     kinds = [journal_reader.KINDS[each.kind] for each in records_of(rig)]
     assert kinds == ["commissioned", "login", "logout"]

@@ -84,6 +84,32 @@ def test_a_code_is_for_the_session_that_asked_for_it():
     assert opens(bob) is None
 
 
+def test_a_code_is_another_one_each_time():
+    rig = new_kiosk()
+    alice = Visitor(rig, rules=GUARDED)
+    codes = []
+    for _ in range(20):
+        ask(alice)
+        codes.append(shown(rig))
+        assert rig.outputs.get("asker") == "alice"
+    assert len(set(codes)) == 20
+    assert tell(alice, codes[-2]) == "code-wrong"
+    assert tell(alice, codes[-1]) is None
+
+
+def test_the_screen_tells_whose_the_code_is_and_it_goes_with_its_session():
+    rig = new_kiosk()
+    alice, bob = Visitor(rig, rules=GUARDED), Visitor(rig, "bob", GUARDED)
+    ask(alice)
+    assert rig.outputs.get("asker") == "alice"
+    ask(bob)
+    assert rig.outputs.get("asker") == "bob"
+    assert alice.ask(coap.DELETE, "/login").code == coap.DELETED  # hers is no longer shown
+    assert len(shown(rig)) == 6
+    assert bob.ask(coap.DELETE, "/login").code == coap.DELETED
+    assert shown(rig) == ""
+
+
 def test_presence_ends_with_its_session():
     rig = new_kiosk()
     alice = Visitor(rig, rules=GUARDED)
@@ -160,6 +186,10 @@ def test_it_is_written_down_and_what_cannot_be_does_not_count():
     records = [journal_reader.parse_record(each) for each in rig.device.journal.kept().all()]
     record = [each for each in records if each.kind == journal.PRESENCE][-1]
     assert (record.who, record.what, record.outcome) == (journal.person(alice.key.public), "code", journal.DONE)
+    ask(alice)
+    assert tell(alice, wrong(shown(rig))) == "code-wrong"
+    records = [journal_reader.parse_record(each) for each in rig.device.journal.kept().all()]
+    assert (records[-1].what, records[-1].outcome) == ("code", journal.DENIED)
     rig.outputs.set("button", 0)
     rig.storage.full = True
     assert press(alice) == "storage-full"

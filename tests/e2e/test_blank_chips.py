@@ -14,6 +14,7 @@ from admit_provisioning.factory import FAILED, PROVISIONED, Batch, Factory
 from admit_provisioning.journal import Journal
 from admit_provisioning.pipeline import Order, provision
 from cli_kiosk import FOLDERS, Beside, Typist
+from imports import ROOT
 from rom_loader import Faults
 from rom_loader.image import image
 from rom_loader.line import Rfc2217, Tcp
@@ -25,15 +26,6 @@ LIMIT_S = 40
 OTHERS = ["esp32_s3_generic", "esp32_c3_generic", "esp32_c6_generic"]
 SECURE_BOOT = 0, 6, 1 << 4  # an ESP32's eFuse: block, word, bit
 PULLED_AT = 30_000  # bytes that esptool gets to send
-
-# pyserial's client of RFC 2217 looks for answers every 50 ms, and esptool wants hundreds.
-IMPATIENT = """
-import time, types
-import serial.rfc2217
-quick = types.SimpleNamespace(**vars(time))
-quick.sleep = lambda seconds: time.sleep(min(seconds, 0.002))
-serial.rfc2217.time = quick
-"""
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +57,7 @@ def image_of(tmp_path):
 def typist(tmp_path):
     """Somebody at a shell, with a site; their pyserial is in a hurry."""
     site = new_site(tmp_path / "site")
-    (tmp_path / "impatient").mkdir()
-    (tmp_path / "impatient/sitecustomize.py").write_text(IMPATIENT)
-    yield Typist(tmp_path, ADMIT_SITE=site.folder, PYTHONPATH=os.pathsep.join([FOLDERS, str(tmp_path / "impatient")]))
+    yield Typist(tmp_path, ADMIT_SITE=site.folder, PYTHONPATH=os.pathsep.join([FOLDERS, str(ROOT / "tests/impatient")]))
     site.registry.close()
 
 

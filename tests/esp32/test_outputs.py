@@ -1,6 +1,7 @@
 """The ESP32 port's outputs: what the relay, the LED and an addressable LED do when."""
 
 import asyncio
+from ast import literal_eval
 
 from chip_board import LISTENING, Chip
 from chip_world import World
@@ -87,17 +88,59 @@ def test_an_addressable_led_is_told_a_colour_and_goes_dark_between(tmp_path):
 
 def test_a_code_is_blinked_digit_by_digit_and_goes_when_another_is_shown(tmp_path):
     async def story(chip, world):
-        await chip.ask("\nimport ports.esp32.outputs as module\nmodule._FLASH_MS, module._DIGIT_PAUSE_MS = (1, 1), 2")
+        await chip.ask("\nimport ports.esp32.outputs as module\nmodule._BEGIN_MS, module._FLASH_MS = (3, 5), (1, 1)")
+        await chip.ask("\nmodule._DIGIT_PAUSE_MS = 2")
         await chip.ask("\noutputs = Outputs({'led': 2})\noutputs.set('status', 'ready')\noutputs.set('code', '310')")
         await chip.ask("\nasyncio.run(outputs.blink())")
-        assert levels(world, 2).count(ON) == 3 + 1 + 10
-        assert await chip.ask("module._digits('20')") == str([1, 1, 1, 2] + [1, 1] * 9 + [1, 4])
+        assert levels(world, 2).count(ON) == 1 + 3 + 1 + 10
+        assert await chip.ask("module._digits('20')") == str([3, 5] + [1, 1, 1, 2] + [1, 1] * 9 + [1, 4])
         await chip.ask("\nmodule._FLASH_MS = (100000, 100000)")
         await chip.ask(
             "\nasync def change():\n await asyncio.sleep_ms(1)\n outputs.set('code', '')\n"
             "async def both():\n await asyncio.gather(outputs.blink(), change())"
         )
         await chip.ask("\nasyncio.run(both())")  # it would take minutes
+
+    play(tmp_path, story)
+
+
+def test_a_person_reads_the_longest_code_twice_while_it_counts_and_no_watchdog_starves_meanwhile(tmp_path):
+    async def story(chip, world):
+        assert await chip.ask("\nimport ports.esp32.outputs as module") == "None"
+        lengths = literal_eval(await chip.ask("module._digits('000000')"))
+        assert 2 * sum(lengths) < 60_000  # ms that presence.py has it shown
+        await chip.ask("\nfed = []\nmodule._FLASH_MS = (150, 250)\noutputs = Outputs({'led': 2})")
+        await chip.ask("\noutputs.set('code', '1')\nasyncio.run(outputs.blink(lambda: fed.append(time.ticks_ms())))")
+        gaps = literal_eval(await chip.ask("[b - a for a, b in zip(fed, fed[1:])]"))
+        assert len(gaps) > 20 and max(gaps) < 1000
+
+    play(tmp_path, story)
+
+
+SCREEN = "\noutputs = Outputs({'relay': 26}, %s)\n"
+CHANGES = (
+    ("status", "ready"),
+    ("asker", "alice"),
+    ("code", "123456"),
+    ("code", "123456"),
+    ("relay", True),
+    ("code", ""),
+)
+
+
+def test_a_screen_is_told_each_change_and_nobody_else_is_told_anything(tmp_path):
+    async def story(chip, world):
+        for screen in (True, False):
+            before = len(chip.lines)
+            await chip.ask(SCREEN % screen + "\n".join(f"outputs.set({name!r}, {value!r})" for name, value in CHANGES))
+            said = [line.rstrip() for line in chip.lines[before:] if not line.startswith("=")]
+            told = ["status ready", "asker alice", "code 123456", "relay on", "code"]
+            assert said == (told if screen else [])
+        await chip.ask(SCREEN % True + "\n".join(f"outputs.set({name!r}, {value!r})" for name, value in CHANGES))
+        before = len(chip.lines)
+        await chip.ask("outputs.tell()")
+        said = {line.rstrip() for line in chip.lines[before:] if not line.startswith("=")}
+        assert said == {"status ready", "asker alice", "code", "relay on"}
 
     play(tmp_path, story)
 

@@ -224,6 +224,10 @@ def test_a_delegation_has_one_form_that_counts():
     dressed = cbor.encode(cbor.Tag(18, [made.protected, {4: b"kid"}, made.payload, made.signature]))
     with raises(Malformed, "cose-form"):
         grant.parse(dressed)
+    for s in (b"\xff" * 32, b"\x80" + bytes(31)):  # no signature at all, and one of the two forms that one has
+        other = cbor.encode(cbor.Tag(18, [made.protected, {}, made.payload, made.signature[:32] + s]))
+        with raises(Malformed, "cose-form"):
+            grant.parse(other)
 
 
 # Rules

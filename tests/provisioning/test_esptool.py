@@ -155,8 +155,9 @@ def test_nobody_answers(tmp_path):
     assert caught.value.reason == "flash-no-answer"
 
 
-def test_reset_lines_lead_into_the_loader_and_out_of_it(tmp_path):
-    """Without a wire from them to BOOT they do not. RFC 2217 is slow: about 20 s, most of it waiting."""
+def test_reset_lines_lead_into_the_loader_and_out_of_it(tmp_path, monkeypatch):
+    """Without a wire from them to BOOT they do not."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "tests/impatient"), prepend=os.pathsep)
     image, resets = tmp_path / "image", []
     image.write_bytes(b"x" * 5000)
     with RomBoard("esp32", tmp_path / "flash", Rfc2217(), on_reset=resets.append, held=False) as board:

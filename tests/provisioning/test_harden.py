@@ -1,12 +1,14 @@
 """Plans for eFuses, rehearsed on espefuse's virtual chip, applied by the real espefuse to a chip's registers."""
 
 import json
+import os
 
 import pytest
 
 from admit_protocol.errors import Conflict, LocalError, Malformed, NotFound, TimedOut, Unverified
 from admit_provisioning import harden
 from admit_provisioning.esptool import Link, chip_info
+from imports import ROOT
 from rom_loader import CHIPS, Faults, RomBoard
 
 NAMES = {
@@ -14,6 +16,14 @@ NAMES = {
     "others": ["DIS_PAD_JTAG", "DIS_USB_JTAG", "DIS_DIRECT_BOOT", "ENABLE_SECURITY_DOWNLOAD"],
 }
 ONCE = "esp32c6"  # has the C3's steps; of its plan two are rehearsed, since each costs half a second of computing
+
+
+@pytest.fixture(scope="module", autouse=True)
+def impatient():
+    """A hundred starts of espefuse, which is slow to begin."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(ROOT / "tests/impatient"), prepend=os.pathsep)
+        yield
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pytest
 import zxingcpp
 from PIL import Image
 
+from admit.codes import DeviceCode, parse_device, parse_sealed, sealed_text
 from admit_protocol.errors import LocalError, NotFound
 from admit_provisioning import label_ink, label_layout, label_text, labels, stock
-from admit_provisioning.codes import DeviceCode, parse_device, parse_sealed, sealed_text
 from admit_provisioning.labels import PublicLabel, SealedLabel
 
 FONTS = label_text.load()

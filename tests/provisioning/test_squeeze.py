@@ -190,3 +190,21 @@ def test_the_firmware_has_fewer_names(kind):
     print(f"{kind}: {len(before)} names in the sources, {len(after)} squeezed")
     assert len(after) < len(before) - 150
     assert squeeze(sources) == squeezed
+
+
+def walks(monkeypatch, count):
+    """How often a squeeze of so many modules, each made of the one before, walks through a tree."""
+    sources = {"pack.m0": CLASSES["pack.base"]}
+    for number in range(1, count):
+        source = CLASSES["pack.child"].replace(b"from .base import Base", b"from .m%d import Base" % (number - 1))
+        sources[f"pack.m{number}"] = source.replace(b"class Child", b"class Base")
+    calls = []
+    with monkeypatch.context() as patch:
+        patch.setattr(ast, "walk", lambda node, walk=ast.walk: calls.append(node) or walk(node))
+        squeeze(sources)
+    return len(calls)
+
+
+def test_each_further_module_is_walked_through_as_often_as_the_one_before(monkeypatch):
+    few, some, many = (walks(monkeypatch, count) for count in (20, 40, 60))
+    assert 0 < many - some == some - few

@@ -40,14 +40,18 @@ class Board:
         self.faults = []
         radio = self._radio(config)
         self._root = root
-        self.links = [radio, Serial()] if radio else [Serial()]
+        cable = Serial()
+        self.links = [radio, cable] if radio else [cable]
         self.test_only = config["radio"] == "none"
         self.entropy = Entropy(live=None if self.test_only else (lambda: radio is not None and radio.live()))
         self.name = config["board"]
         self.board_id = machine.unique_id()
         self.reset_cause = _CAUSES.get(machine.reset_cause(), "unknown")
         self.routines_file = self._slots("routines_file")
-        self.outputs = Outputs(config["pins"])
+        screen = config.get("screen")
+        self.outputs = Outputs(config["pins"], screen)
+        if screen:
+            cable.asked = self.outputs.tell
         self.clock = Clock()
         self.storage = FolderStorage(make_folder(root + "/data"))
         self.keystore = Keystore()
@@ -81,9 +85,11 @@ class Board:
         if self._button is not None:
             asyncio.create_task(self._look())
         while True:
-            if self._watchdog:
-                self._watchdog.feed()
-            await self.outputs.blink()
+            await self.outputs.blink(self._feed)
+
+    def _feed(self):
+        if self._watchdog:
+            self._watchdog.feed()
 
     def _slots(self, question):
         from ports import slots

@@ -8,6 +8,7 @@ ADMIT_CLOCK_OFFSET_S   added to the PC's clock; "unknown" for a board that does 
 ADMIT_ROUTINES         the routines file; else the one of the firmware set
 ADMIT_TEST_IDENTITY    a file of test identities (admit_device/strangers.py); never on a device that guards anything
 ADMIT_BUTTON           a file; who touches it presses the kiosk's button
+ADMIT_SCREEN           1: a screen stands at the cable's other end, as board.json's `screen` says of an installed board
 ADMIT_CHIP_ID          the board's id in hex; else one is made of the folder's name
 ADMIT_RESET_CAUSE      why the board starts, in a word; else "power"
 """
@@ -35,9 +36,12 @@ class Board:
         self.keystore = Keystore(make_folder(folder + "/keys"), None, read_only)
         self.clock = Clock(_offset())
         self.entropy = Entropy()
-        self.outputs = Outputs(os.getenv("ADMIT_BUTTON"))
+        screen = config.get("screen") or os.getenv("ADMIT_SCREEN") == "1"
+        self.outputs = Outputs(os.getenv("ADMIT_BUTTON"), screen)
         self.restarts = slots.active() is not None
         self.links = list(_links(self.restarts))
+        if screen:
+            self._serve_screen()
         self.name = config["board"]
         self.board_id = unhexlify(os.getenv("ADMIT_CHIP_ID") or "") or sha256(folder.encode()).digest()[:6]
         self.test_only = config["radio"] == "none"
@@ -45,6 +49,13 @@ class Board:
         self.faults = []
         self.routines_file = os.getenv("ADMIT_ROUTINES") or slots.routines_file()
         self.test_identity = os.getenv("ADMIT_TEST_IDENTITY")
+
+    def _serve_screen(self):
+        for cable in self.links:
+            if cable.kind == "serial":
+                cable.asked = self.outputs.tell
+                if not self.restarts:  # its console is not its cable
+                    self.outputs.say = cable.print
 
     def installed(self):
         """The hash of the firmware set that runs, 32 bytes, or None."""

@@ -57,11 +57,18 @@ class SerialTransport:
 
     async def send(self, data: bytes) -> None:
         """Send one datagram. TimedOut("link-dropped") if the line does not take it."""
+        await self._write(slip.encode_coap(data))
+
+    async def tell(self, text: str) -> None:
+        """Send diagnostic text: to a board that knows of a screen, the question how everything is. Raises as `send`."""
+        await self._write(slip.encode_diagnostic(text))
+
+    async def _write(self, frame: bytes) -> None:
         async with self._writing:
             if self._port is None:
                 raise TimedOut("link-dropped", "the port is closed")
             try:
-                await asyncio.to_thread(self._port.write, slip.encode_coap(data))
+                await asyncio.to_thread(self._port.write, frame)
             except OSError as error:
                 raise TimedOut("link-dropped", f"{self.description}: {error}") from error
 

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from admit import codes
+from admit.codes import DeviceCode
 from admit_protocol import label
 from admit_protocol.errors import Malformed
-from admit_provisioning import codes
-from admit_provisioning.codes import DeviceCode
 from support import vectors
 
 QUICK = settings(max_examples=200, deadline=None, derandomize=True)
