@@ -47,7 +47,7 @@ DURATION = Form("DURATION", condition_forms.parse_duration)
 @click.option(
     "--presence",
     type=click.Choice(["code", "button"]),
-    help="What they show first: the code that the kiosk tells whoever stands there; or that somebody pressed its button.",
+    help="What they show first: the code that the kiosk shows who stands there, or that its button was pressed",
 )
 @click.option(
     "--approvals",

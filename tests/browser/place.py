@@ -74,6 +74,11 @@ class Place:
             await self.board.start()
             await self.board.expect("status ready")
 
+    async def restart(self) -> None:
+        """Cut the power of kiosk-1 and give it back: it remembers nobody's session."""
+        await self.board.restart()
+        await self.board.expect("status ready")
+
     async def shown_code(self) -> str:
         """The next code that kiosk-1 shows."""
         while not (found := re.search(r"code (\d+)", await self.board.expect("code "))):

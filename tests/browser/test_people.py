@@ -75,6 +75,7 @@ async def test_somebody_else_consents(browser, place):
 
 
 async def test_who_stands_beside_is_let_in_by_a_code(browser, place):
+    await place.restart()  # with as many sessions as it holds, a newcomer's is the first to go
     async with two(browser, place) as (alice, bob):
         await alice.is_let_in(place, "/r/calibrate", "/enrol", delegate=1)
         await bob.begins(label(place))

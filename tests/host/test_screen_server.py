@@ -25,7 +25,7 @@ def server():
 
 def ask(server, path, **headers):
     """The answer to a GET, whose body is not read yet."""
-    line = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+    line = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=5)  # before a stream says it is alive
     line.request("GET", path, headers={"Host": f"localhost:{server.server_port}"} | headers)
     answer = line.getresponse()
     answer.line = line

@@ -164,7 +164,9 @@ def test_a_name_is_text_of_one_line_and_has_an_end(shown):
 
 def test_who_waits_hears_of_news_and_of_ends(shown, clock):
     hear(shown, "code 123456")
+    before = shown.news
     threading.Timer(0.05, hear, (shown, "code ")).start()
-    shown.wait(10)
+    shown.wait(before, 60)
     assert seen(shown) == "waiting"
-    shown.wait(0.01)  # and at last by itself
+    shown.wait(before, 60)  # of what came while nobody waited
+    shown.wait(shown.news, 0.01)  # and at last by itself

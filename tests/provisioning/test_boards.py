@@ -32,7 +32,7 @@ def test_a_board_with_a_chip_is_whole(name):
 def test_the_board_is_told_what_it_is(name):
     board = boards.load(name)
     told = json.loads(board.config())
-    assert told.pop("screen", False) == board.screen == (name == "virtual")  # names and codes are not for every cable
+    assert "screen" not in told and not board.screen  # names and codes are not for every cable
     assert told == {
         "board": name,
         "port": board.port,
@@ -41,6 +41,14 @@ def test_the_board_is_told_what_it_is(name):
         "pins": board.pins,
     }
     assert len(board.config()) < 512
+
+
+def test_a_board_that_is_to_serve_a_screen_is_told_so(tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "board.toml").write_text((ROOT / "boards/virtual/board.toml").read_text() + "screen = true\n")
+    board = boards.load(folder)
+    assert board.screen and json.loads(board.config())["screen"] is True
 
 
 def test_no_hash_of_an_image_stands_in_the_repository():

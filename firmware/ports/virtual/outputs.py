@@ -1,14 +1,14 @@
 """The virtual kiosk's outputs: each change is one line on the console, `door open`, `lamp off`, `status ready`.
 
-Owns: the line; and the button, which is a file: who touches it has pressed it. Names of people are told only where a
-screen stands. Must not know which outputs there are, nor what they mean.
+Owns: the line; and the button, which is a file: who touches it has pressed it. Who comes is told only where a screen
+stands. Must not know which outputs there are, nor what they mean.
 """
 
 import os
 import time
 
 _BUTTON = "button"
-_NAMES = ("asker", "visitor")
+_FOR_A_SCREEN = ("asker", "newcomer", "visitor")
 
 
 class Outputs:
@@ -28,7 +28,7 @@ class Outputs:
         if name in self._values and self._values[name] == value:
             return
         self._values[name] = value
-        if self._screen or name not in _NAMES:
+        if self._screen or name not in _FOR_A_SCREEN:
             print(name, _told(value))
             if self.say:
                 self.say(name, _told(value))

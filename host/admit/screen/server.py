@@ -86,12 +86,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._head("text/event-stream", None)
             before = None
             while not self.server.ended.is_set():
+                news = self.server.shown.news  # before the view: what comes meanwhile is not waited for
                 view = self.server.shown.view()
                 steady = {name: value for name, value in view.items() if name != "seconds"}
                 self.wfile.write(b": alive\n\n" if steady == before else _event(view))
                 self.wfile.flush()
                 before = steady
-                self.server.shown.wait(ALIVE_S)
+                self.server.shown.wait(news, ALIVE_S)
         except OSError:
             pass  # it went
         finally:

@@ -45,6 +45,7 @@ class Shown:
         self._name = name
         self._clock = clock
         self._news = threading.Condition()
+        self.news = 0  # how many there have been
         self._link = CONNECTING
         self._kiosk: Kiosk | None = None
         self._outputs: dict[str, str] = {}
@@ -68,7 +69,7 @@ class Shown:
             if self._fresh is not None:
                 self._fresh[name] = value
             self._take(name, value)
-            self._news.notify_all()
+            self._tell()
 
     def link(self, state: str) -> None:
         """How it stands with the cable. What was shown before it broke is over."""
@@ -77,13 +78,13 @@ class Shown:
             if state != CONNECTED:
                 self._outputs, self._fresh, self._bye = {}, None, ("", 0.0)
                 self._is_caught_up = False
-            self._news.notify_all()
+            self._tell()
 
     def met(self, kiosk: Kiosk | None) -> None:
         """Which device is at the cable; None for one that belongs to no site."""
         with self._news:
             self._link, self._kiosk = CONNECTED, kiosk
-            self._news.notify_all()
+            self._tell()
 
     def asked(self) -> None:
         """The device is about to say how everything is."""
@@ -98,7 +99,7 @@ class Shown:
                 if fresh and name not in fresh and name in self._outputs:
                     self._take(name, "")
             self._is_caught_up |= bool(fresh)
-            self._news.notify_all()
+            self._tell()
             return bool(fresh)
 
     @property
@@ -142,12 +143,16 @@ class Shown:
                 told["newcomer"] = bool(self._outputs.get("newcomer"))
             return told
 
-    def wait(self, timeout_s: float) -> None:
-        """Wait for news, or until something is over by itself, at most so long."""
+    def wait(self, news: int, timeout_s: float) -> None:
+        """Wait until there are more than `news` news, or something is over by itself, at most so long."""
         with self._news:
             now = self._clock()
             ends = [end - now for end in (self._code_until, self._bye[1]) if end > now]
-            self._news.wait(min([timeout_s, *ends]))
+            self._news.wait_for(lambda: self.news > news, min([timeout_s, *ends]))
+
+    def _tell(self) -> None:
+        self.news += 1
+        self._news.notify_all()
 
     def _view(self, now: float) -> str:
         if self._link != CONNECTED:
