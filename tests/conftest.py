@@ -51,6 +51,18 @@ def pytest_collection_finish():
     gc.enable()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Files go to workers whole, and all that need a browser to one: it takes a processor for itself."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class OneBrowser(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            return "tests/browser" if nodeid.startswith("tests/browser/") else super()._split_scope(nodeid)
+
+    return OneBrowser(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
 def pytest_report_header(config):
     return f"micropython: {os.environ.get('ADMIT_MICROPYTHON', 'not looked for yet')}"
 

@@ -80,6 +80,10 @@ class Bluetooth:
         """Call the emulation."""
         return await self._session.send(f"BluetoothEmulation.{method}", parameters)
 
+    async def catch_up(self) -> None:
+        """Whatever the browser has told before is known: events and answers come in their order."""
+        await self._session.send("Browser.getVersion")
+
     def spawn(self, work) -> asyncio.Task:
         """Run something beside the test; what goes wrong in it is in `troubles`."""
         task = asyncio.ensure_future(work)
@@ -98,6 +102,7 @@ class Bluetooth:
 
     def _on_characteristic(self, event) -> None:
         if peripheral := self._peripherals.get(event["characteristicId"].split("_")[0]):
+            peripheral.owes_answer()
             self.spawn(peripheral.on_characteristic(event))
 
 
@@ -119,6 +124,9 @@ class Peripheral:
         self._ending = asyncio.Lock()
         self._operating = asyncio.Lock()  # held while the browser waits for an answer
         self._described = asyncio.Event()
+        self._owed = 0
+        self._quits = asyncio.Event()  # set while the browser waits for no answer about a characteristic
+        self._quits.set()
         self._free = asyncio.Event()
         self._free.set()
         self._listeners: list = []  # phones whose page is connected
@@ -127,6 +135,13 @@ class Peripheral:
         """Be there to be chosen: as one that the system is connected to, which needs no advertisement."""
         known = {"name": self._shown, "manufacturerData": [], "knownServiceUuids": [SERVICE]}
         await self._call("simulatePreconnectedPeripheral", address=self.address, **known)
+
+    async def advertise(self) -> None:
+        """Be heard by a chooser that is open."""
+        record = {"name": self._shown, "uuids": [SERVICE], "appearance": 0, "txPower": 0, "manufacturerData": []}
+        await self._call(
+            "simulateAdvertisement", entry={"deviceAddress": self.address, "rssi": -50, "scanRecord": record}
+        )
 
     def called_by(self, phone) -> None:
         """A page is about to connect, and will hear what it says."""
@@ -152,6 +167,11 @@ class Peripheral:
         if kind == "discovery":
             self._described.set()
 
+    def owes_answer(self) -> None:
+        """The browser wants something of a characteristic."""
+        self._owed += 1
+        self._quits.clear()
+
     async def on_characteristic(self, event) -> None:
         """The browser writes, or subscribes."""
         kind, code, link = event["type"], 0, self._link
@@ -162,8 +182,9 @@ class Peripheral:
         answer = {"characteristicId": event["characteristicId"], "type": kind, "code": code}
         with contextlib.suppress(PlaywrightError):  # the page has gone
             await self._call("simulateCharacteristicOperationResponse", **answer)
-        if link and kind == "write":
-            link.answered()
+        self._owed -= 1
+        if not self._owed:
+            self._quits.set()
         if link and link.ended.is_set():
             await self.gone()
 
@@ -183,6 +204,8 @@ class Peripheral:
             with contextlib.suppress(TimeoutError):  # a page that has gone will not ask what is there
                 async with asyncio.timeout(DISCOVERY_S):
                     await self._described.wait()
+            await self._bluetooth.catch_up()
+            await self._quits.wait()  # what is left unanswered now hangs for ever, and every chooser with it
             async with self._operating:
                 await self._call("simulateGATTDisconnection", address=self.address)
                 await self.appear()  # which it is no more after that
@@ -234,9 +257,6 @@ class Link:
         self._transport = transport
         self._number = 0
         self._reading: asyncio.Task | None = None
-        self._writes = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
 
     async def open(self) -> None:
         """Find the kiosk and connect. Raises AdmitError."""
@@ -244,9 +264,7 @@ class Link:
         self._reading = asyncio.ensure_future(self._read())
 
     async def write(self, value: bytes) -> int:
-        """A value of the page's to the kiosk; an ATT error if the link ends meanwhile. Tell when it is `answered`."""
-        self._writes += 1
-        self._idle.clear()
+        """A value of the page's to the kiosk; an ATT error if the link ends meanwhile."""
         sending, ending = asyncio.ensure_future(self._send(value)), asyncio.ensure_future(self.ended.wait())
         await asyncio.wait((sending, ending), return_when=asyncio.FIRST_COMPLETED)
         for task in (sending, ending):
@@ -254,16 +272,9 @@ class Link:
         await asyncio.gather(sending, ending, return_exceptions=True)
         return LOST if self.ended.is_set() else 0
 
-    def answered(self) -> None:
-        """The browser has heard what became of a write."""
-        self._writes -= 1
-        if not self._writes:
-            self._idle.set()
-
     async def close(self) -> None:
-        """Disconnect, when every write has been answered: what is not hangs for ever."""
+        """Disconnect; writes end."""
         self.ended.set()
-        await self._idle.wait()
         if self._reading and self._reading is not asyncio.current_task():
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
