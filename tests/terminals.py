@@ -1,5 +1,6 @@
 """`admit` as a process of its own: its environment, and a pseudo-terminal on which somebody types."""
 
+import codecs
 import os
 import pty
 import subprocess
@@ -27,23 +28,31 @@ class Terminal:
         )
         os.close(theirs)
         self.shown = ""
+        self._text = codecs.getincrementaldecoder("utf-8")("replace")  # a character may come in two parts
+
+    def read(self):
+        """Wait for more to be shown; what it is, or nothing at the end."""
+        text, part = "", b"-"
+        while part and not text:
+            try:
+                part = os.read(self.ours, 4096)
+            except OSError:  # what Linux says at the end of a pseudo-terminal
+                part = b""
+            text = self._text.decode(part)
+        return text
 
     def answer(self, question, text):
         """Wait for `question`, then type `text`."""
         while question not in self.shown:
-            self.shown += os.read(self.ours, 4096).decode()
+            part = self.read()
+            assert part, f"it ended without asking {question!r}: {self.shown}"
+            self.shown += part
         self.before, self.shown = self.shown, ""
         os.write(self.ours, text.encode() + b"\n")
 
     def end(self):
         """(exit code, everything shown since the last answer)."""
-        while True:
-            try:
-                part = os.read(self.ours, 4096)
-            except OSError:  # what Linux says at the end of a pseudo-terminal
-                break
-            if not part:
-                break
-            self.shown += part.decode(errors="replace")  # a character may be cut in two
+        while part := self.read():
+            self.shown += part
         os.close(self.ours)
         return self.process.wait(60), self.shown

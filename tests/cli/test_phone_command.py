@@ -1,7 +1,6 @@
 """`admit phone`: from the command to the page and to Ctrl-C, and the site that it writes for another host."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -54,7 +53,7 @@ def test_a_program_is_told_the_address_as_data():
 def test_on_a_terminal_there_is_a_code_to_scan():
     terminal = Terminal("phone", "--port", "0")
     while "Ctrl-C" not in terminal.shown:
-        terminal.shown += os.read(terminal.ours, 4096).decode(errors="replace")
+        terminal.shown += terminal.read()
     assert "█" in terminal.shown and "http://localhost:" in terminal.shown
     terminal.process.send_signal(signal.SIGINT)
     assert terminal.end()[0] == 0
