@@ -58,12 +58,13 @@ def _serve(call: Call, port: int, gateway: str | None, open_it: bool) -> None:
         if error.errno != errno.EADDRINUSE:
             raise
         raise Busy("phone-port", f"port {port} is in use") from None
+    stopped = _stop_event()
     with server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         _tell(call, server.address, server.server_port, gateway)
         if open_it:
             click.launch(server.address)
-        _until_stopped()
+        stopped.wait()
         server.shutdown()
 
 
@@ -74,9 +75,9 @@ def _tell(call: Call, address: str, port: int, gateway: str | None) -> None:
     say("Without a cable: admit phone --export DIR, on a host of yours with HTTPS. Ctrl-C ends this.")
 
 
-def _until_stopped() -> None:
-    """Wait for Ctrl-C."""
+def _stop_event() -> threading.Event:
+    """What Ctrl-C sets, from now on: before anybody has been told that it ends this."""
     stopped = threading.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda *_: stopped.set())
-    stopped.wait()
+    return stopped

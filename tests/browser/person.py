@@ -198,5 +198,5 @@ def label(place, device_id: str = "kiosk-1") -> str:
 async def read_code(person: Person) -> str:
     """The text of the QR code on the page, read from a picture of it as another phone would."""
     picture = PIL.Image.open(io.BytesIO(await person.page.locator("svg.qr").screenshot(scale="css")))
-    (code,) = zxingcpp.read_barcodes(picture)
+    (code,) = zxingcpp.read_barcodes(picture, zxingcpp.BarcodeFormat.QRCode)
     return code.text

@@ -49,7 +49,7 @@ def scanned(lines):
                 if cell not in blank:
                     x, y = (column + 4) * size, (2 * row + half + 4) * size
                     draw.rectangle((x, y, x + size - 1, y + size - 1), 0)
-    (found,) = zxingcpp.read_barcodes(picture)
+    (found,) = zxingcpp.read_barcodes(picture, zxingcpp.BarcodeFormat.QRCode)
     return found.text
 
 
