@@ -25,7 +25,7 @@ from imports import ROOT
 
 PHONE, SMALL, DESKTOP = (390, 844), (320, 640), (1280, 900)
 CAMERA = (640, 480)
-LIMIT_MS = 20_000  # that a page may take for anything that a test waits for
+LIMIT_MS = 60_000  # that a page may take for anything that a test waits for
 _NO_WORKER = "Service Worker registration blocked by Playwright"
 _FLAGS = [
     "--enable-features=WebBluetooth",
