@@ -133,7 +133,7 @@ async def powered(firmware: Path, files: dict[str, str] | None = None) -> AsyncI
     """A kiosk whose power comes on with `files` in its storage, and goes off at the end."""
     build = await asyncio.to_thread(find_build)
     process = await asyncio.create_subprocess_exec(
-        "node", HERE / "board.mjs", build, firmware, str(HEAP), stdin=-1, stdout=-1, limit=LINE_LIMIT
+        "node", HERE / "board.mjs", build, firmware, stdin=-1, stdout=-1, limit=LINE_LIMIT
     )
     board = WasmBoard(process)
     try:
