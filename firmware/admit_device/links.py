@@ -1,7 +1,8 @@
 """Links: from a port's bytes to CoAP messages and back, with the limits that keep one peer from shutting out others.
 
 A radio link that says nothing valid for _SILENT_MS, or proves nothing within _STRANGER_MS, is dropped; when all places
-are taken the oldest link without a proven peer goes. What a message means is resources.py's to say.
+on the air are taken the oldest link without a proven peer goes. Datagrams know no end of a link, so there the port lets
+go of whoever has been silent longest. What a message means is resources.py's to say.
 """
 
 from admit_device.faults import print_exception
@@ -58,7 +59,7 @@ class Listener:
         layer = self._layer(mtu)
         self._opened += 1
         self._links[number] = Link(self._server.kind, number, self._opened, layer, self._clock.monotonic_ms())
-        if len(self._links) >= self._server.max_links:
+        if self._server.kind == "ble" and len(self._links) >= self._server.max_links:
             self._make_room(number)
         self._wake()
 

@@ -56,13 +56,26 @@ async def pending(session: Session) -> list[Request]:
 async def wait(session: Session, identifier: bytes, tell: Callable[[Request], None]) -> None:
     """Return when enough others have approved; `tell(request)` is told how it stands. Raises TimedOut."""
     while True:
-        found = [each for each in await pending(session) if each.id == identifier]
+        found = [each for each in await _still_pending(session) if each.id == identifier]
         if not found:
             raise TimedOut("approval-expired", "not enough others approved it in time")
         tell(found[0])
         if found[0].got >= found[0].needed:
             return
         await asyncio.sleep(PAUSE_S)
+
+
+async def _still_pending(session: Session) -> list[Request]:
+    """As `pending`, and in another session if the device has forgotten this one: who waits long may be pushed out by
+    other visits of their own.
+    """
+    try:
+        return await pending(session)
+    except TimedOut as lost:
+        if lost.reason != "session-lost":
+            raise
+    await session.start()
+    return await pending(session)
 
 
 async def approve(session: Session, wallet: Wallet, device_id: str, request: Request) -> None:

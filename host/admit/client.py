@@ -173,6 +173,7 @@ class Session:
             raise Untrusted("device-other", "the device names another key than the one in its credential")
         initiator.verify_message_2(self._device)
         self._message_3 = initiator.message_3()
+        self._handed_in = False
         self.binding = initiator.exporter(_BINDING_LABEL, b"", _BINDING_LENGTH)
         secret, salt = initiator.oscore()
         self._context = oscore_client.ClientContext(self._suite, secret, salt, initiator.c_r, initiator.c_i)
@@ -228,7 +229,7 @@ class Session:
         except UnknownCredential:
             if self._by_value:
                 raise
-            self._by_value, self._handed_in = True, False
+            self._by_value = True
             await self.start()
             await self._hand_in()
             return await step()
@@ -242,8 +243,8 @@ class Session:
         response = await self.connection.exchange(outer)
         if self._message_3 is not None:
             _raise_edhoc_error(response)
-        if response.option(coap.OSCORE) is None and response.code == coap_numbers.UNAUTHORIZED:
-            raise TimedOut("session-lost")  # RFC 8613 section 8.2: no security context
+        if response.option(coap.OSCORE) is None and response.code in _LOST[self._message_3 is not None :]:
+            raise TimedOut("session-lost")
         _raise_gateway_error(response)
         if response.option(coap.OSCORE) is None:
             raise Refused("device-refused", coap.code_text(response.code), response.code)
@@ -269,6 +270,10 @@ class Session:
         self.sent_grant = self._by_value
         c_i = bytes([self._suite.random(1)[0] % 24])
         return Initiator(self._suite, METHOD, [CIPHER_SUITE], self.holder.key, id_cred_i, own, c_i)
+
+
+# The device has another context under this one's name, or (also right after a handshake) none: RFC 8613 section 8.2.
+_LOST = (coap.BAD_REQUEST, coap_numbers.UNAUTHORIZED)
 
 
 def _edhoc_request(body: bytes, content_format: int) -> coap.Message:

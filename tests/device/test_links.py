@@ -42,6 +42,17 @@ def test_the_last_place_is_made_free_by_the_oldest_link_that_proved_nothing():
     assert alice.request(coap.GET, "/r").code == coap.CONTENT
 
 
+def test_over_datagrams_whoever_comes_next_pushes_out_no_handshake():
+    rig = Rig({}, SITE)
+    rig.cable.max_links = 2
+    key = SITE.suite.generate()
+    alice = Phone(rig, key, SITE.grant(key.public, [("/r", 1, {})]), server=rig.cable)
+    alice.start()
+    Phone(rig, seed=b"next", server=rig.cable)
+    assert rig.cable.closed == []  # that is the port's to do, which knows who has been silent longest
+    assert alice.request(coap.GET, "/r").code == coap.CONTENT
+
+
 def test_a_flood_of_first_messages_lets_the_visitor_through_and_wears_no_flash():
     rig = Rig({}, SITE)
     key = SITE.suite.generate()

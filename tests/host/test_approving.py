@@ -83,6 +83,25 @@ def test_an_invocation_waits_for_consent_and_then_happens(people):
         run(opened(rig, alice))
 
 
+def test_whoever_waits_goes_on_waiting_when_other_visits_of_theirs_took_the_sessions_place(people):
+    rig, alice, bob = kiosk(), people("alice", GUARDED), people("bob", selectors=("group:guards",))
+
+    async def overcome(session, denied):
+        identifier = await approving.ask(session, POST, "/r/open", {"seconds": 3})
+        for _ in range(2):  # of one key: a third ends its oldest
+            async with at(rig, alice) as other:
+                assert len(await approving.pending(other)) == 1
+        with pytest.raises(TimedOut, match="session-lost"):
+            await approving.pending(session)
+        async with at(rig, bob) as other:
+            (request,) = await approving.pending(other)
+            await approving.approve(other, bob, "kiosk-1", request)
+        await approving.wait(session, identifier, lambda request: None)
+        return True
+
+    assert run(opened(rig, alice, overcome)).state == "done"
+
+
 def test_who_gives_up_hears_why(people):
     rig, alice = kiosk(), people("alice", GUARDED)
 
