@@ -41,12 +41,16 @@ class Terminal:
             text = self._text.decode(part)
         return text
 
+    def wait_for(self, text):
+        """Read on until `text` is shown."""
+        while text not in self.shown:
+            part = self.read()
+            assert part, f"it ended without showing {text!r}: {self.shown}"
+            self.shown += part
+
     def answer(self, question, text):
         """Wait for `question`, then type `text`."""
-        while question not in self.shown:
-            part = self.read()
-            assert part, f"it ended without asking {question!r}: {self.shown}"
-            self.shown += part
+        self.wait_for(question)
         self.before, self.shown = self.shown, ""
         os.write(self.ours, text.encode() + b"\n")
 

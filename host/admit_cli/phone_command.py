@@ -1,9 +1,9 @@
 """`admit phone`: the page that is a user's key, on this machine or written for another host."""
 
-import errno
+import os
 import signal
 import sys
-import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import rich_click as click
@@ -12,7 +12,6 @@ from admit import qr
 from admit_cli.command import Call, command
 from admit_cli.output import say
 from admit_cli.words import many
-from admit_protocol.errors import Busy
 
 PORT = 8642
 
@@ -52,20 +51,13 @@ def _export(call: Call, target: Path, gateway: str | None) -> None:
 def _serve(call: Call, port: int, gateway: str | None, open_it: bool) -> None:
     from admit.phone_server import PhoneServer
 
-    try:
-        server = PhoneServer(port, gateway)
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        raise Busy("phone-port", f"port {port} is in use") from None
-    stopped = _stop_event()
-    with server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    server = PhoneServer(port, gateway)
+    wait_for_stop = _stopping()
+    with server.beside():
         _tell(call, server.address, server.server_port, gateway)
         if open_it:
             click.launch(server.address)
-        stopped.wait()
-        server.shutdown()
+        wait_for_stop()
 
 
 def _tell(call: Call, address: str, port: int, gateway: str | None) -> None:
@@ -75,9 +67,12 @@ def _tell(call: Call, address: str, port: int, gateway: str | None) -> None:
     say("Without a cable: admit phone --export DIR, on a host of yours with HTTPS. Ctrl-C ends this.")
 
 
-def _stop_event() -> threading.Event:
-    """What Ctrl-C sets, from now on: before anybody has been told that it ends this."""
-    stopped = threading.Event()
+def _stopping() -> Callable[[], object]:
+    """What waits for Ctrl-C, which counts from now on: before anybody has been told that it ends this.
+
+    A pipe, for a handler may strike anywhere in the thread that waits: an Event's own lock would be in its way.
+    """
+    told, tells = os.pipe()
     for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, lambda *_: stopped.set())
-    return stopped
+        signal.signal(each, lambda *_: os.write(tells, b"."))
+    return lambda: os.read(told, 1)

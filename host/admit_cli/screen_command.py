@@ -1,9 +1,7 @@
 """`admit kiosk-screen`: the kiosk's own screen, on a PC beside the board."""
 
 import asyncio
-import errno
 import signal
-import threading
 from urllib.parse import urlencode
 
 import rich_click as click
@@ -12,7 +10,6 @@ from admit_cli.command import Call, command
 from admit_cli.output import say
 from admit_cli.pages import page_option, page_setting
 from admit_cli.visiting import run
-from admit_protocol.errors import Busy
 
 PORT = 8644
 _NO_CABLE = ("ble:", "udp:", "ws:", "wss:", "coap+ws:", "coaps+ws:")
@@ -41,14 +38,8 @@ def kiosk_screen(call: Call, link, port, name, page, lang, open_it):
     page = page_setting(call, page)
     run(try_once(link))
     shown = Shown(name)
-    try:
-        server = ScreenServer(port, shown)
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        raise Busy("screen-port", f"port {port} is in use") from None
-    with server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    server = ScreenServer(port, shown)
+    with server.beside():
         address = server.address + (f"?{urlencode({'lang': lang})}" if lang else "")
         call.out.lines("screen", {"address": address, "link": link}, [address])
         say("Open it full screen: chromium --kiosk, say. Ctrl-C ends this.")
@@ -56,7 +47,6 @@ def kiosk_screen(call: Call, link, port, name, page, lang, open_it):
             click.launch(address)
         run(_until_stopped(link, shown, page))
         server.ended.set()
-        server.shutdown()
 
 
 async def _until_stopped(link: str, shown, page: str | None) -> None:

@@ -133,8 +133,7 @@ class _Line:
         self._url = url
 
     def __enter__(self) -> "_Line":
-        self._port = open_port(self._url)
-        self._port.timeout = _READ_S
+        self._port = open_port(self._url, _READ_S)
         self._frames, self._text = slip.Decoder(MAX_DATAGRAM), b""
         self._token = bytes(random.choices(_TOKEN, k=4))
         self._starts = 0

@@ -147,7 +147,7 @@ class Factory:
         self._site, self._signer, self._holder = site, signer, holder
         self._floor = floor
         self._names = Names(site.registry, batch.prefix)
-        self._stop = threading.Event()
+        self._stopped = False  # plain: the handler of a signal sets it, in the midst of anything
         self._lock = threading.RLock()
         self._begun = 0
         self._workers: dict[str, threading.Thread] = {}
@@ -161,14 +161,14 @@ class Factory:
                     self._workers[port].start()
             if self._batch.once and not any(each.is_alive() for each in self._workers.values()):
                 break
-            self._stop.wait(_LOOK_S)
+            time.sleep(_LOOK_S)
         for worker in self._workers.values():
             worker.join()
         return self.results
 
     def stop(self) -> None:
         """Begin no further board."""
-        self._stop.set()
+        self._stopped = True
 
     def _ports(self) -> list[str]:
         """The ports there are now: those that a pattern finds, and whatever is no path."""
@@ -180,7 +180,7 @@ class Factory:
     def _is_over(self) -> bool:
         with self._lock:
             made = sum(each.outcome in MADE for each in self.results)
-            return self._stop.is_set() or (self._batch.count is not None and made >= self._batch.count)
+            return self._stopped or (self._batch.count is not None and made >= self._batch.count)
 
     def _may_begin(self) -> bool:
         """Is one more board wanted? Those at work count as made: should one fail, its place is free again."""
@@ -196,7 +196,7 @@ class Factory:
         link = replace(self._batch.order.link, port=port)
         while not self._is_over():
             if not self._may_begin():  # others are at work on the last ones
-                self._stop.wait(_LOOK_S)
+                time.sleep(_LOOK_S)
                 continue
             plugged_in = _plug(port)
             result, lost = self._one(link)
@@ -242,7 +242,7 @@ class Factory:
                 if answers is not None and answers != was:
                     return
                 asked = time.monotonic()
-            self._stop.wait(_LOOK_S)
+            time.sleep(_LOOK_S)
 
 
 def _plug(port: str) -> tuple[int, ...]:

@@ -11,7 +11,6 @@ import base64
 import contextlib
 import re
 import subprocess
-import threading
 from pathlib import Path
 
 import segno
@@ -45,9 +44,7 @@ class Browser:
         self._chromium: Chromium
 
     async def __aenter__(self) -> "Browser":
-        self._stack.enter_context(self._server)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        self._stack.callback(self._server.shutdown)
+        self._stack.enter_context(self._server.beside())
         self.address = self._server.address
         self.show(None)
         playwright = await self._stack.enter_async_context(async_playwright())

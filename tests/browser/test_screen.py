@@ -6,7 +6,6 @@ Pictures of all of them go into the folder that ADMIT_PICTURES names, if it name
 import contextlib
 import os
 import subprocess
-import threading
 from pathlib import Path
 
 import pytest
@@ -43,12 +42,11 @@ VIEWS = {
 def server():
     shown = Shown()
     shown.met(KIOSK)
-    with ScreenServer(0, shown) as made:
-        threading.Thread(target=made.serve_forever, args=(0.05,), daemon=True).start()
+    made = ScreenServer(0, shown)
+    with made.beside():
         yield made
         made.ended.set()
         shown.link(UNPLUGGED)
-        made.shutdown()
 
 
 def say(shown, lines):

@@ -52,8 +52,7 @@ def test_a_program_is_told_the_address_as_data():
 
 def test_on_a_terminal_there_is_a_code_to_scan():
     terminal = Terminal("phone", "--port", "0")
-    while "Ctrl-C" not in terminal.shown:
-        terminal.shown += terminal.read()
+    terminal.wait_for("Ctrl-C")
     assert "█" in terminal.shown and "http://localhost:" in terminal.shown
     terminal.process.send_signal(signal.SIGINT)
     assert terminal.end()[0] == 0

@@ -1,50 +1,15 @@
 """`admit virtual`: a blank board of one's own, from power to Ctrl-C, and what keeps it from starting."""
 
 import os
-import re
 import signal
 import socket
-import subprocess
-import sys
 import threading
 
 import pytest
 
-from cli_kiosk import LIMIT_S, Typist, secrets_under
+from cli_kiosk import Typist, secrets_under
+from lasting_command import LastingCommand
 from sites import new_site
-
-
-class Running:
-    """`admit virtual`, whose lines are read as they come."""
-
-    def __init__(self, typist, *words, **more):
-        command = [sys.executable, "-m", "admit_cli", "virtual", *map(str, words)]
-        self.process = subprocess.Popen(
-            command, env=typist.environment(**more), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-        )
-        self.lines = []
-        self._news = threading.Condition()
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self):
-        for line in self.process.stderr:
-            with self._news:
-                self.lines.append(line.rstrip("\n"))
-                self._news.notify_all()
-
-    def expect(self, pattern):
-        """Wait for a line that matches; the match."""
-        with self._news:
-            assert self._news.wait_for(lambda: self._find(pattern), LIMIT_S), self.lines
-            return self._find(pattern)
-
-    def _find(self, pattern):
-        return next((found for found in (re.search(pattern, line) for line in self.lines) if found), None)
-
-    def stop(self, number=signal.SIGINT):
-        """The exit code after a signal."""
-        self.process.send_signal(number)
-        return self.process.wait(LIMIT_S)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +28,7 @@ def air():
 
 @pytest.fixture(scope="module")
 def running(typist, air):
-    kiosk = Running(typist, "kiosk-1", "--air", air, "--clock", "2030-05-01 12:00")
+    kiosk = LastingCommand(typist, "virtual", "kiosk-1", "--air", air, "--clock", "2030-05-01 12:00")
     kiosk.expect("^MicroPython v1")
     yield kiosk
     kiosk.process.kill()
@@ -89,7 +54,7 @@ def test_it_is_blank_and_says_how_to_make_a_kiosk_of_it_and_how_to_reach_it(typi
 def test_another_one_joins_the_same_air_but_never_the_same_flash(typist, air, running):
     second = typist.admit("virtual kiosk-1 --air", air, code=6).stderr
     assert "is running already (board-running)" in second
-    other = Running(typist, "kiosk-2", "--air", air, "--storage", typist.folder / "two")
+    other = LastingCommand(typist, "virtual", "kiosk-2", "--air", air, "--storage", typist.folder / "two")
     other.expect("No firmware runs on it")
     assert other.stop(signal.SIGTERM) == 0
     assert running.process.poll() is None
@@ -119,7 +84,7 @@ def test_a_port_of_somebody_elses_is_no_air(typist):
 def test_ctrl_c_ends_it_and_its_flash_stays(typist, air, running):
     assert running.stop() == 0
     assert not (typist.folder / "home/data/admit/virtual/kiosk-1/cable").exists()
-    again = Running(typist, "kiosk-1", "--air", air)
+    again = LastingCommand(typist, "virtual", "kiosk-1", "--air", air)
     again.expect("status ready")
     assert again.stop() == 0
     shown = "\n".join([*typist.shown, *running.lines, *again.lines]).encode()

@@ -2,7 +2,6 @@
 
 import http.client
 import socket
-import threading
 
 import pytest
 
@@ -12,10 +11,9 @@ from admit.phone_server import PhoneServer
 
 @pytest.fixture(scope="module")
 def server():
-    with PhoneServer(0) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
+    running = PhoneServer(0)
+    with running.beside():
         yield running
-        running.shutdown()
 
 
 def ask(server, method, path, host=None):
@@ -104,8 +102,7 @@ def test_what_is_no_http_ends_nothing(server):
 
 
 def test_a_gateway_is_in_the_headers():
-    with PhoneServer(0, "wss://gate.example") as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    server = PhoneServer(0, "wss://gate.example")
+    with server.beside():
         response, _ = ask(server, "GET", "/")
-        server.shutdown()
     assert "connect-src 'self' wss://gate.example;" in response.headers["Content-Security-Policy"]

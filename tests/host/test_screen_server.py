@@ -3,7 +3,6 @@
 import http.client
 import json
 import re
-import threading
 
 import pytest
 
@@ -15,12 +14,11 @@ KIOSK = Kiosk("kiosk-1", "Works", "0123456789abcdef", ("ADMIT:D/44HW2HJVH7",))
 
 @pytest.fixture
 def server():
-    with ScreenServer(0, Shown()) as made:
-        threading.Thread(target=made.serve_forever, daemon=True).start()
+    made = ScreenServer(0, Shown())
+    with made.beside():
         yield made
         made.ended.set()
         made.shown.link("unplugged")
-        made.shutdown()
 
 
 def ask(server, path, **headers):

@@ -34,9 +34,9 @@ class Server(asyncio.DatagramProtocol):
         self._transport.close()
 
 
-async def serve(answer=None):
+async def serve(answer=None, port=0):
     _, server = await asyncio.get_running_loop().create_datagram_endpoint(
-        lambda: Server(answer), local_addr=("127.0.0.1", 0)
+        lambda: Server(answer), local_addr=("127.0.0.1", port)
     )
     return server
 
@@ -111,6 +111,25 @@ def test_a_request_and_its_response_through_both_message_layers():
         assert response.payload == b"r/open"
         await transport.close()
         server.close()
+
+    asyncio.run(main())
+
+
+def test_who_was_heard_before_may_be_starting_again():
+    async def main():
+        server = await serve(lambda data: data)
+        transport = UdpTransport("127.0.0.1", server.port)
+        await transport.open()
+        await transport.send(b"one")
+        assert await transport.receive() == b"one"
+        server.close()
+        await asyncio.sleep(0)  # the socket is closed in the loop's next turn
+        await transport.send(b"lost")  # refused, and that is not the end
+        back = await serve(lambda data: data, server.port)
+        await transport.send(b"two")
+        assert await asyncio.wait_for(transport.receive(), 5) == b"two"
+        await transport.close()
+        back.close()
 
     asyncio.run(main())
 

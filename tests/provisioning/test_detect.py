@@ -246,6 +246,22 @@ def test_a_port_that_is_not_there_or_held_is_told_as_such():
     assert busy.value.reason == "serial-in-use"
 
 
+def test_a_cable_pulled_just_as_its_port_was_opened_is_a_lost_link(monkeypatch):
+    ours, theirs = pty.openpty()
+    name, opened = os.ttyname(theirs), detect.open_port
+
+    def open_and_pull(url, *more):
+        port = opened(url, *more)
+        os.close(ours)
+        return port
+
+    monkeypatch.setattr(detect, "open_port", open_and_pull)
+    with pytest.raises(TimedOut) as caught:
+        detect.detect(Link(name), rom=False)
+    assert caught.value.reason == "link-dropped"
+    os.close(theirs)
+
+
 def test_after_a_reset_only_who_is_expected_is_asked():
     """A board in the middle of its start would take Ctrl-C for a wish to stop it."""
     with Puppet(App(nth=3)) as board:

@@ -12,30 +12,17 @@ import aiocoap.error
 import aiocoap.oscore
 import cbor2
 import pytest
-from aiocoap.edhoc import CoseKeyForEdhoc, EdhocInitiatorContext
+from aiocoap.edhoc import EdhocInitiatorContext
 from aiocoap.util import linkformat
 
 from admit.coap_ws import PATH
 from admit.gateway.limits import Limits
 from admit.gateway.server import Gateway, kiosks_at
+from aiocoap_peers import IDENTITY, USER_CCS, encoded, introduces_itself
 from lying_gateway import LyingVisitor, Script
 from wired_kiosk import wired_kiosk
 
 LIMIT_S = 60
-USER, KIOSK = CoseKeyForEdhoc.generate(), CoseKeyForEdhoc.generate()
-USER_CCS, KIOSK_CCS = USER.as_ccs(b"\x2b", "user"), KIOSK.as_ccs(b"\x05", "kiosk")
-
-
-def encoded(ccs):
-    return cbor2.dumps(ccs[14], canonical=True)
-
-
-IDENTITY = {
-    "methods": [3],
-    "key": KIOSK.d.hex(),
-    "credential": encoded(KIOSK_CCS).hex(),
-    "peers": [{"ccs": encoded(USER_CCS).hex(), "rules": [["/r/open", 3]]}],
-}
 
 
 class Stage:
@@ -58,10 +45,7 @@ class Stage:
 
     def introduces_itself(self, host):
         """From now on the client runs EDHOC before it asks that kiosk for /r."""
-        pair = {"suite": 2, "method": 3, "own_cred_style": "by-key-id", "own_cred": USER_CCS, "peer_cred": KIOSK_CCS}
-        pair["private_key"] = USER.secret_to_map()
-        port = self.gateway.port
-        self.client.client_credentials.load_from_dict({f"coap+ws://{host}:{port}/r/*": {"edhoc-oscore": pair}})
+        introduces_itself(self.client, f"coap+ws://{host}:{self.gateway.port}/r/*")
 
 
 def run(story, folder):

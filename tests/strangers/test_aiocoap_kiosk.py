@@ -24,6 +24,7 @@ from aiocoap.util import linkformat
 
 from admit.suite import HostSuite
 from admit_protocol import credential, journal_reader
+from aiocoap_peers import IDENTITY, KIOSK_CCS, USER, USER_CCS, encoded, introduces_itself
 from wired_kiosk import HOST, NAME, wired_kiosk
 
 LIMIT_S = 60
@@ -238,36 +239,13 @@ async def over_a_new_socket(kiosk, datagram):
         return aiocoap.Message.decode(await loop.sock_recv(plug, 2048))
 
 
-# EDHOC: method 3, suite 2, raw keys in CCS
-
-
-USER, KIOSK = CoseKeyForEdhoc.generate(), CoseKeyForEdhoc.generate()
-USER_CCS, KIOSK_CCS = USER.as_ccs(b"\x2b", "user"), KIOSK.as_ccs(b"\x05", "kiosk")
-
-
-def encoded(ccs):
-    return cbor2.dumps(ccs[14], canonical=True)
-
-
-IDENTITY = {
-    "methods": [3],
-    "key": KIOSK.d.hex(),
-    "credential": encoded(KIOSK_CCS).hex(),
-    "peers": [{"ccs": encoded(USER_CCS).hex(), "rules": [["/r/open", 3]]}],
-}
-
-
-def introduces_itself(client, kiosk, style="by-key-id", key=USER, own=USER_CCS, peer=KIOSK_CCS):
-    """From now on the client runs EDHOC before it sends to the kiosk."""
-    pair = {"suite": 2, "method": 3, "own_cred_style": style, "own_cred": own, "peer_cred": peer}
-    pair["private_key"] = key.secret_to_map()
-    client.client_credentials.load_from_dict({kiosk.uri + "/*": {"edhoc-oscore": pair}})
+# EDHOC
 
 
 @pytest.mark.parametrize("style", ["by-key-id", "by-value"])
 def test_aiocoap_runs_edhoc_and_sends_message_3_with_its_first_request(tmp_path, style):
     async def story(kiosk, client):
-        introduces_itself(client, kiosk, style)
+        introduces_itself(client, kiosk.uri + "/*", style)
         opened = await ask(client, open_door(kiosk))
         assert (opened.code, cbor2.loads(opened.payload)) == (aiocoap.CHANGED, {1: 1, 2: 1})
         assert isinstance(opened.remote.security_context, EdhocInitiatorContext)
@@ -283,7 +261,7 @@ def test_aiocoap_runs_edhoc_and_sends_message_3_with_its_first_request(tmp_path,
 
 def test_a_session_of_aiocoap_observes(tmp_path):
     async def story(kiosk, client):
-        introduces_itself(client, kiosk)
+        introduces_itself(client, kiosk.uri + "/*")
         request = client.request(get(kiosk, "/r/open", observe=0))
         first = await request.response
         changes = aiter(request.observation)
@@ -295,7 +273,7 @@ def test_a_session_of_aiocoap_observes(tmp_path):
 
 def test_more_handshakes_than_the_kiosk_keeps_sessions(tmp_path):
     async def story(kiosk, client):
-        introduces_itself(client, kiosk)
+        introduces_itself(client, kiosk.uri + "/*")
         for _ in range(20):
             assert (await ask(client, get(kiosk, "/r/open"))).code == aiocoap.CONTENT
 
@@ -323,7 +301,7 @@ def test_a_separate_message_3_is_answered_by_nothing(tmp_path):
 def test_a_user_whom_nobody_knows_is_told_so_by_an_edhoc_error(tmp_path):
     async def story(kiosk, client):
         stranger = CoseKeyForEdhoc.generate()
-        introduces_itself(client, kiosk, key=stranger, own=stranger.as_ccs(b"\x2c", "stranger"))
+        introduces_itself(client, kiosk.uri + "/*", key=stranger, own=stranger.as_ccs(b"\x2c", "stranger"))
         with pytest.raises(aiocoap.oscore.NotAProtectedMessage) as refused:
             await ask(client, open_door(kiosk))
         answer = refused.value.plain_message
@@ -336,14 +314,14 @@ def test_a_user_whom_nobody_knows_is_told_so_by_an_edhoc_error(tmp_path):
 def test_neither_takes_an_impostor(tmp_path):
     async def story(kiosk, client):
         other = CoseKeyForEdhoc.generate()
-        introduces_itself(client, kiosk, key=other)  # the user's credential, but not the key in it
+        introduces_itself(client, kiosk.uri + "/*", key=other)  # the user's credential, but not the key in it
         with pytest.raises(aiocoap.oscore.NotAProtectedMessage) as refused:
             await ask(client, open_door(kiosk))
         assert cbor2.loads(refused.value.plain_message.payload[1:]) == "edhoc-mac-3"
-        introduces_itself(client, kiosk, peer=other.as_ccs(b"\x05", "kiosk"))
+        introduces_itself(client, kiosk.uri + "/*", peer=other.as_ccs(b"\x05", "kiosk"))
         with pytest.raises(ValueError, match="MacVerificationFailed"):
             await ask(client, open_door(kiosk))
-        introduces_itself(client, kiosk)
+        introduces_itself(client, kiosk.uri + "/*")
         assert (await ask(client, open_door(kiosk))).code == aiocoap.CHANGED
         assert list(kiosk.board.console).count("door open") == 1
 

@@ -5,18 +5,15 @@ object each), of this machine's programs, by this machine's name.
 Rules: nothing is inline, nothing comes from elsewhere, and nobody's name is in an address or a log.
 """
 
-import http.server
 import json
 import threading
 from http import HTTPStatus
 from pathlib import Path
 
 from admit import qr
+from admit.local_page import HOST, NAME, LocalHandler, LocalServer
 from admit.screen.shown import Shown
 
-HOST = "127.0.0.1"
-NAMES = ("localhost", HOST)
-IDLE_S = 30
 MAX_STREAMS = 8
 ALIVE_S = 10.0  # after which a stream without news says that it is there
 
@@ -33,35 +30,24 @@ _HEADERS = {
 }
 
 
-class ScreenServer(http.server.ThreadingHTTPServer):
-    """The page at `address`, which shows `shown`. `port` 0 is any free one. Raises OSError if the port is taken."""
-
-    daemon_threads = True
-    allow_reuse_address = True
+class ScreenServer(LocalServer):
+    """The page at `address`, which shows `shown`. `port` 0 is any free one. Raises Busy screen-port."""
 
     def __init__(self, port: int, shown: Shown):
         self.shown = shown
         self.files = {path.name: path.read_bytes() for path in _FOLDER.iterdir() if path.suffix in _TYPES}
         self.streams = threading.BoundedSemaphore(MAX_STREAMS)
         self.ended = threading.Event()
-        super().__init__((HOST, port), _Handler)
-        self.address = f"http://localhost:{self.server_port}/"
-
-    def handle_error(self, request, client_address):
-        """A browser that went away in the middle is no news."""
+        super().__init__(port, _Handler, _HEADERS, "screen-port")
 
 
-class _Handler(http.server.BaseHTTPRequestHandler):
+class _Handler(LocalHandler):
     server: ScreenServer
-    protocol_version = "HTTP/1.1"
-    server_version, sys_version = "admit", ""
-    timeout = IDLE_S
 
     def do_GET(self):
-        host = self.headers.get("Host", "").lower()
-        if host not in [f"{name}:{self.server.server_port}" for name in NAMES]:
+        if not self.is_asked_as(NAME, HOST):
             return self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
-        name = self.path.split("?")[0].removeprefix("/") or "index.html"
+        name = self.file_name("index.html")
         foreign = self.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
         if foreign and name in ("events", "code.svg"):  # another page in this browser asks
             return self.send_error(HTTPStatus.FORBIDDEN)
@@ -70,8 +56,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         body = self._code() if name == "code.svg" else self.server.files.get(name)
         if body is None:
             return self.send_error(HTTPStatus.NOT_FOUND)
-        self._head(f"{_TYPES[Path(name).suffix]}; charset=utf-8", len(body))
-        self.wfile.write(body)
+        self.send_file(f"{_TYPES[Path(name).suffix]}; charset=utf-8", body)
 
     def _code(self) -> bytes | None:
         code = self.server.shown.code
@@ -83,7 +68,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return self.send_error(HTTPStatus.SERVICE_UNAVAILABLE)
         try:
             self.close_connection = True
-            self._head("text/event-stream", None)
+            self._head()
             before = None
             while not self.server.ended.is_set():
                 news = self.server.shown.news  # before the view: what comes meanwhile is not waited for
@@ -98,25 +83,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         finally:
             self.server.streams.release()
 
-    def _head(self, kind: str, length: int | None) -> None:
+    def _head(self) -> None:
         self.send_response(HTTPStatus.OK)
-        self.send_header("Content-Type", kind)
-        if length is None:
-            self.send_header("Connection", "close")
-        else:
-            self.send_header("Content-Length", str(length))
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
         self.end_headers()
-
-    def end_headers(self):
-        for name, value in _HEADERS.items():
-            self.send_header(name, value)
-        super().end_headers()
-
-    def version_string(self):
-        return self.server_version
-
-    def log_message(self, *_):
-        """Who looks at it is nobody's business."""
 
 
 def _event(view: dict) -> bytes:

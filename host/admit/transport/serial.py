@@ -108,25 +108,26 @@ class SerialTransport:
                 self._say(content)
 
 
-def open_port(url: str) -> serial.SerialBase:
-    """Open `url` for us alone, and forget what was on the line before.
+def open_port(url: str, timeout_s: float = POLL_S) -> serial.SerialBase:
+    """Open `url` for us alone, and forget what was on the line before. A read waits for `timeout_s` at most: to set
+    that later would fail in ways of its own on a port that is just going away.
 
     Somebody who holds it is given a moment: a program that we are just starting has all that we had for an instant.
     """
     give_up = time.monotonic() + SHARED_S
     while True:
         try:
-            return _open(url)
+            return _open(url, timeout_s)
         except Busy:
             if time.monotonic() >= give_up:
                 raise
             time.sleep(SHARED_S / 10)
 
 
-def _open(url: str) -> serial.SerialBase:
+def _open(url: str, timeout_s: float) -> serial.SerialBase:
     try:
         limit_s = None if url.startswith("rfc2217:") else WRITE_TIMEOUT_S  # pyserial's client has no such timeout
-        port = serial.serial_for_url(url, BAUD_RATE, timeout=POLL_S, write_timeout=limit_s, exclusive=True)
+        port = serial.serial_for_url(url, BAUD_RATE, timeout=timeout_s, write_timeout=limit_s, exclusive=True)
         with contextlib.suppress(OSError, termios.error):  # a line that has gone already says so at the first byte
             port.reset_input_buffer()
         return port

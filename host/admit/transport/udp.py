@@ -20,6 +20,7 @@ class UdpTransport(asyncio.DatagramProtocol):
         self._address = (host, port)
         self._socket: asyncio.DatagramTransport | None = None
         self._datagrams: asyncio.Queue[bytes | TimedOut] = asyncio.Queue()
+        self._heard = False
 
     async def open(self) -> None:
         """Make the socket. NotFound("udp-no-host") if the name has no address."""
@@ -39,7 +40,9 @@ class UdpTransport(asyncio.DatagramProtocol):
         self._socket.sendto(data)
 
     async def receive(self) -> bytes:
-        """The next datagram. TimedOut("link-dropped") if the other end says that nobody listens there."""
+        """The next datagram. TimedOut("link-dropped") if the other end says that nobody listens there; who was heard
+        before may be starting again, which the retransmissions of CoAP outlast.
+        """
         datagram = await self._datagrams.get()
         if isinstance(datagram, TimedOut):
             raise datagram
@@ -52,7 +55,10 @@ class UdpTransport(asyncio.DatagramProtocol):
             self._socket = None
 
     def datagram_received(self, data, addr):
+        self._heard = True
         self._datagrams.put_nowait(data)
 
     def error_received(self, exc):
+        if self._heard:
+            return
         self._datagrams.put_nowait(TimedOut("link-dropped", f"{self.description}: {exc.strerror or exc}"))
