@@ -26,6 +26,7 @@ from admit.access_models import (
     StatementRow,
 )
 from admit.registry_models import Key, User
+from admit.registry_named import the_only
 from admit.statements import Rules, decode_rules
 from admit_protocol import rule
 from admit_protocol.errors import Conflict, NotFound
@@ -110,12 +111,8 @@ class Model:
     def invite(self, invite_id: str) -> InviteRow:
         """An invite by its id, or its first digits. Raises NotFound registry-no-grant, Conflict registry-ambiguous."""
         with self._read() as session:
-            found = list(session.scalars(select(InviteRow).where(InviteRow.id.startswith(invite_id, autoescape=True))))
-        if not found:
-            raise NotFound("registry-no-grant", f"no grant or invite {invite_id}")
-        if len(found) > 1:
-            raise Conflict("registry-ambiguous", f"{len(found)} invites begin with {invite_id}: give more digits")
-        return found[0]
+            missing = NotFound("registry-no-grant", f"no grant or invite {invite_id}")
+            return the_only(session, InviteRow.id, invite_id, missing)
 
     def notice(self) -> NoticeRow | None:
         """The newest notice to wallets, or None."""

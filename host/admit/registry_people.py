@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from admit.access_models import InviteRow
 from admit.keyfiles import fingerprint
 from admit.registry_models import GrantRow, Key, User
+from admit.registry_named import the_only
 from admit_protocol.errors import Conflict, NotFound
 
 
@@ -78,12 +79,8 @@ class People:
     def grant(self, grant_id: str) -> GrantRow:
         """A grant by its id, or by the first digits of it. Raises NotFound registry-no-grant, Conflict -ambiguous."""
         with self._read() as session:
-            found = list(session.scalars(select(GrantRow).where(GrantRow.id.startswith(grant_id, autoescape=True))))
-        if not found:
-            raise NotFound("registry-no-grant", f"no grant {grant_id}")
-        if len(found) > 1:
-            raise Conflict("registry-ambiguous", f"{len(found)} grants begin with {grant_id}: give more digits")
-        return found[0]
+            missing = NotFound("registry-no-grant", f"no grant {grant_id}")
+            return the_only(session, GrantRow.id, grant_id, missing)
 
     def named_grant(self, kid: bytes) -> GrantRow | None:
         """The grant that somebody names by its `kid`, or None."""

@@ -19,6 +19,7 @@ from admit.keyfiles import fingerprint
 from admit.registry_devices import device_of
 from admit.registry_model import newest_notice, policy_rule
 from admit.registry_models import GrantRow, Key
+from admit.registry_named import the_only
 from admit.registry_people import user_of
 from admit_protocol import rule, rule_reader
 from admit_protocol.errors import Conflict, LocalError, Malformed, NotFound
@@ -78,17 +79,14 @@ def revoke_key(edit: Edit, wanted: str) -> Key:
 
     Raises NotFound registry-no-key, Conflict registry-ambiguous.
     """
-    found = list(edit.session.scalars(select(Key).where(Key.fingerprint.startswith(wanted.lower(), autoescape=True))))
-    if not found:
-        raise NotFound("registry-no-key", f"no key {wanted}")
-    if len(found) > 1:
-        raise Conflict("registry-ambiguous", f"{len(found)} keys begin with {wanted}: give more digits")
-    if found[0].revoked_at is None:
-        found[0].revoked_at = edit.now
-        edit.touch_users([found[0].user_name])
+    missing = NotFound("registry-no-key", f"no key {wanted}")
+    key: Key = the_only(edit.session, Key.fingerprint, wanted.lower(), missing)
+    if key.revoked_at is None:
+        key.revoked_at = edit.now
+        edit.touch_users([key.user_name])
         edit.touch_all_devices()
-        edit.note("revoke", f"key {found[0].fingerprint} of {found[0].user_name}")
-    return found[0]
+        edit.note("revoke", f"key {key.fingerprint} of {key.user_name}")
+    return key
 
 
 def revoke_device(edit: Edit, signer: Authority, device_id: str) -> None:

@@ -12,17 +12,14 @@ from admit_cli.visiting import as_user, wallet_of
 from admit_protocol.errors import AdmitError
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_NEW_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
+
+_to_file = click.option("-o", "--output", required=True, type=_NEW_FILE, help="The file to write.")
 
 
 @command("admit courier pack --output round.admit")
 @click.argument("devices", nargs=-1)
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="The file to write.",
-)
+@_to_file
 def pack(call: Call, devices, output):
     """Write what waits for DEVICES (default: all) into a file, for somebody who will pass by.
 
@@ -65,13 +62,7 @@ def take(call: Call, file, user):
 
 
 @command("admit courier give --output home.admit")
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="The file to write.",
-)
+@_to_file
 @as_user
 def give(call: Call, output, user):
     """Write the sealed journals that you bring home into a file, for the admin: admit courier unpack."""

@@ -1,9 +1,14 @@
 """A site for each test, on each kind of database where that matters, and no setting of whoever runs the tests."""
 
+import time
+
 import pytest
 
+from admit import approving, enrolling
+from admit.editing import editing
+from memory_ports import WEDNESDAY
 from postgresql import Cluster
-from sites import forget_settings, new_site, passphrase
+from sites import NOW, forget_settings, new_site, passphrase
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +28,26 @@ def site(tmp_path):
 def signer(site):
     """The site's authority."""
     return site.authority(passphrase)
+
+
+@pytest.fixture
+def say(site, signer):
+    """say(granting.put_role, "operator", …): one act of the admin; its Edit. `now` is when."""
+
+    def say(act, *arguments, now=NOW, **more):
+        with editing(site, signer, now) as edit:
+            act(edit, *arguments, **more)
+        return edit
+
+    return say
+
+
+@pytest.fixture
+def wednesday(monkeypatch):
+    """It is the kiosk's Wednesday, and nobody waits between two questions."""
+    monkeypatch.setattr(time, "time", lambda: float(WEDNESDAY))
+    for each in (approving, enrolling):
+        monkeypatch.setattr(each, "PAUSE_S", 0)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import asyncio
 import dataclasses
-import time
 
 import pytest
 
@@ -11,7 +10,6 @@ from admit.visit import visit
 from admit_protocol import rule
 from admit_protocol.errors import Denied, NotFound, TimedOut
 from liars import Liar, kiosk
-from memory_ports import WEDNESDAY
 from visitors import SITE
 
 POST = 2
@@ -20,10 +18,7 @@ SHOWN = [("/r/open", 2, {rule.PRESENCE: rule.CODE})]
 NOTHING = [("/r/broken", 2, {})]
 
 
-@pytest.fixture(autouse=True)
-def wednesday(monkeypatch):
-    monkeypatch.setattr(time, "time", lambda: float(WEDNESDAY))
-    monkeypatch.setattr(approving, "PAUSE_S", 0)
+pytestmark = pytest.mark.usefixtures("wednesday")
 
 
 @pytest.fixture

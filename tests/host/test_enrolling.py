@@ -1,7 +1,6 @@
 """A wallet is let in at a kiosk: by an invite link, or by an admin who types what it shows."""
 
 import asyncio
-import time
 
 import pytest
 
@@ -22,10 +21,7 @@ from visitors import SITE
 OPENED = cbor.encode({1: b"12345678", 2: {"seconds": 5}})
 
 
-@pytest.fixture(autouse=True)
-def wednesday(monkeypatch):
-    monkeypatch.setattr(time, "time", lambda: float(WEDNESDAY))
-    monkeypatch.setattr(enrolling, "PAUSE_S", 0)
+pytestmark = pytest.mark.usefixtures("wednesday")
 
 
 @pytest.fixture

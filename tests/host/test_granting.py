@@ -26,18 +26,6 @@ def site(site):
 
 
 @pytest.fixture
-def say(site, signer):
-    """say(granting.put_role, "operator", …): one act; its Edit. `now` is when."""
-
-    def say(act, *arguments, now=NOW, **more):
-        with editing(site, signer, now) as edit:
-            act(edit, *arguments, **more)
-        return edit
-
-    return say
-
-
-@pytest.fixture
 def refused(say):
     """refused(granting.put_role, …) → the reason."""
 

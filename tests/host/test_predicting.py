@@ -9,16 +9,11 @@ from admit.statements import Statement
 from admit.suite import HostSuite
 from admit_protocol import rule
 from admit_protocol.errors import NotFound
-from sites import NOW, SEALED, new_site, passphrase
+from sites import NOW, SEALED, new_site
 
 OPEN = (2, "/r/open", {})
 ANYTHING = ("*", 127, {})
 EXACT = (NOW, NOW)
-
-
-@pytest.fixture
-def signer(site):
-    return site.authority(passphrase)
 
 
 @pytest.fixture

@@ -34,16 +34,6 @@ def signer(site_anywhere):
 
 
 @pytest.fixture
-def say(site, signer):
-    def say(act, *arguments, now=NOW, **more):
-        with editing(site, signer, now) as edit:
-            act(edit, *arguments, **more)
-        return edit
-
-    return say
-
-
-@pytest.fixture
 def give(site, signer):
     def give(user="alice", on=("kiosk-*",), **more):
         return admin.give(site, signer, user, Access(list(on), [OPEN], **more), NOW)
