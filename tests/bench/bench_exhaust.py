@@ -9,7 +9,7 @@ from figures import figure
 
 from imports import ROOT
 
-SAMPLED = ("tests/strangers/test_cryptography.py",)
+SAMPLED = ("tests/strangers/test_cryptography.py", "tests/fuzz")
 
 
 def main():

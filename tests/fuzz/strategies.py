@@ -1,6 +1,7 @@
 """What the fuzz tests of CBOR-based parsers feed on: values, valid bytes gone wrong, and one judge of the outcome."""
 
 import hashlib
+import os
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -9,7 +10,9 @@ from admit_protocol import cbor
 from admit_protocol.cbor import Tag
 from admit_protocol.errors import RemoteError
 
-FUZZ = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+EXAMPLES = 5000 if os.environ.get("ADMIT_EXHAUST") else 100
+FUZZ = settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None)
+FEWER = settings(FUZZ, max_examples=EXAMPLES // 3)  # of what takes long to draw
 
 integers = st.integers(-(2**64), 2**64 - 1)
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)

@@ -7,15 +7,15 @@ tests/protocol.
 import hashlib
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import subjects
 from admit_protocol import cose, cwt, delegation, grant, issuing, rule, rule_reader, standing
 from admit_protocol.errors import Untrusted
+from fuzz.strategies import FUZZ
 from fuzz.test_rule import patterns
 
-SETTINGS = settings(max_examples=100, deadline=None, derandomize=True)
 SITE, NOW = bytes(16), 1_800_000_000
 NAMES = ("kiosk-1", "kiosk-2", "kiosk", "locker-1", "lobby")
 ODD = 77  # a condition that nobody knows
@@ -145,14 +145,14 @@ def within_window(window):
 wide_rules = st.tuples(patterns, st.sampled_from([1, 3, 127]), st.builds(dict.__or__, few | conditions, odd))
 
 
-@SETTINGS
+@FUZZ
 @given(wide_rules.flatmap(lambda wide: st.tuples(st.just(wide), narrowed(wide))))
 def test_narrowing_in_whatever_way_is_seen(pair):
     wide, narrow = [rule_reader.parse(list(each)) for each in pair]
     assert delegation.covers(wide, narrow)
 
 
-@SETTINGS
+@FUZZ
 @given(
     wide_rules.flatmap(lambda wide: st.tuples(st.just(wide), narrowed(wide) | wide_rules | tampered(wide))),
     asked,
@@ -314,7 +314,7 @@ def verified(links):
     return delegation.verify_chain(links, AUTHORITY.public, SITE, Suite)
 
 
-@SETTINGS
+@FUZZ
 @given(chains(), asked)
 def test_nobody_gets_more_than_whoever_gave_it(links, questions):
     """Whether the chain is believed or not: the decision asks each link, so even a wider one would give nothing."""
@@ -349,7 +349,7 @@ def honest():
 HONEST = honest()
 
 
-@SETTINGS
+@FUZZ
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=6))
 def test_a_chain_out_of_order_is_refused(order):
     links = [HONEST[at] for at in order]

@@ -1,13 +1,13 @@
 """A whole device under garbage: nothing that a peer sends makes it raise, change state, or stop serving others."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from admit.suite import HostSuite
 from admit_device.routines import Integer, routine
 from admit_protocol import cbor, coap, gatt
 from admit_protocol.coap_udp import CON, encode_datagram
-from fuzz.strategies import FUZZ
+from fuzz.strategies import FEWER, FUZZ
 from rig import Phone, Rig, Site
 
 SITE = Site()
@@ -69,7 +69,7 @@ def test_random_values_over_the_radio(values):
     assert alive(RIG)
 
 
-@settings(FUZZ, max_examples=300)
+@FUZZ
 @given(messages)
 def test_well_formed_requests_that_make_no_sense(message):
     number = RIG.next_link
@@ -80,7 +80,7 @@ def test_well_formed_requests_that_make_no_sense(message):
     assert alive(RIG)
 
 
-@settings(FUZZ, max_examples=80)
+@FEWER
 @given(
     st.sampled_from([coap.GET, coap.POST, coap.PUT, coap.DELETE, coap.FETCH]),
     st.sampled_from(PATHS),
@@ -96,7 +96,7 @@ def test_whoever_may_do_everything_cannot_break_it_either(method, path, body):
     assert visitor(rig).request(coap.GET, "/r").code == coap.CONTENT
 
 
-@settings(FUZZ, max_examples=60)
+@FEWER
 @given(st.binary(max_size=300))
 def test_the_inside_of_a_protected_request_may_be_anything(payload):
     rig = device()

@@ -1,20 +1,20 @@
 """EDHOC against hostile input: parsers answer with a RemoteError, sessions run in their one order or not at all."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from admit.suite import HostSuite
 from admit_protocol import cbor, ccs, edhoc, edhoc_client
 from admit_protocol.errors import AdmitError, LocalError, Malformed, RemoteError, Unsupported, WrongSuite
 from edhoc_peers import identity, initiator, kdf, responder
+from fuzz.strategies import FUZZ
 
 SUITE = HostSuite()
 USER, CRED_I = identity("user", b"\x91\x02\x03\x04\x05\x06\x07\x08", SUITE)
 DEVICE, CRED_R = identity("device", b"\x05", SUITE)
 X, Y = kdf.sha256(b"fuzz: x"), kdf.sha256(b"fuzz: y")
 
-quick = settings(max_examples=200, deadline=None, derandomize=True)
 numbers = st.integers(-(2**64), 2**64 - 1)
 scalars = st.none() | st.booleans() | numbers | st.binary(max_size=70) | st.text(max_size=8)
 cbor_items = st.recursive(
@@ -79,7 +79,7 @@ PARSERS = {
 
 
 @pytest.mark.parametrize("parser", PARSERS.values(), ids=PARSERS)
-@quick
+@FUZZ
 @given(st.binary(max_size=200) | sequences)
 def test_a_parser_takes_anything_and_raises_only_remote_errors(parser, data):
     try:
@@ -88,7 +88,7 @@ def test_a_parser_takes_anything_and_raises_only_remote_errors(parser, data):
         pass
 
 
-@quick
+@FUZZ
 @given(st.binary(max_size=60) | sequences)
 def test_an_error_message_is_read_or_it_is_none(data):
     found = edhoc_client.parse_error(data)
@@ -98,7 +98,7 @@ def test_an_error_message_is_read_or_it_is_none(data):
         assert {1: isinstance(info, str), 2: isinstance(info, list), 3: info is True}.get(code, True)
 
 
-@quick
+@FUZZ
 @given(st.integers(-5, 5), st.lists(st.integers(-24, 30), min_size=1, max_size=5), identifiers, eads)
 def test_message_1_has_one_encoding(method, suites, c_i, ead):
     parsed = (method, suites, X, c_i, ead)
@@ -106,7 +106,7 @@ def test_message_1_has_one_encoding(method, suites, c_i, ead):
     assert edhoc.parse_message_1(data) == parsed
 
 
-@quick
+@FUZZ
 @given(sequences)
 def test_what_a_parser_accepts_it_would_have_written(data):
     try:
@@ -118,7 +118,7 @@ def test_what_a_parser_accepts_it_would_have_written(data):
         assert edhoc_client.encode_message_1(*parsed) == data
 
 
-@quick
+@FUZZ
 @given(st.data())
 def test_a_changed_message_1_never_leads_to_a_session(data):
     i, message_1, _, _ = session()
@@ -137,7 +137,7 @@ def test_a_changed_message_1_never_leads_to_a_session(data):
 
 
 @pytest.mark.parametrize("method", edhoc_client.METHODS)
-@quick
+@FUZZ
 @given(st.data())
 def test_a_changed_message_2_is_never_verified(method, data):
     i, _, _, message_2 = session(method)
@@ -147,7 +147,7 @@ def test_a_changed_message_2_is_never_verified(method, data):
     assert_dead(i)
 
 
-@quick
+@FUZZ
 @given(st.data())
 def test_a_changed_message_3_or_4_is_never_opened(data):
     i, _, r, message_2 = session()
@@ -167,7 +167,7 @@ def test_a_changed_message_3_or_4_is_never_opened(data):
     assert_dead(i)
 
 
-@quick
+@FUZZ
 @given(st.binary(max_size=120) | sequences)
 def test_a_plaintext_that_only_the_right_peer_could_send_may_still_be_nonsense(plaintext):
     """The peer holds the keys of the session, but does not keep to the CDDL."""
@@ -188,7 +188,7 @@ STEPS = {
 
 
 @pytest.mark.parametrize("role", ["I", "R"])
-@quick
+@FUZZ
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=8))
 def test_a_session_runs_in_order_or_not_at_all(role, order):
     """Whatever the order in which steps are tried: the first one out of turn kills the session for good."""
@@ -267,7 +267,7 @@ def test_swapped_identities_do_not_verify():
             assert caught.value.reason == ("edhoc-mac-3" if method >= 2 else "edhoc-signature-3")
 
 
-@quick
+@FUZZ
 @given(st.binary(max_size=12), st.none() | st.text(max_size=12))
 def test_a_ccs_survives_as_it_is(kid, subject):
     data = ccs.encode(subject, USER.public, kid)

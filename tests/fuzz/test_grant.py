@@ -3,15 +3,14 @@
 import hashlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import subjects
 from admit_protocol import aif, cbor, cose, cwt, grant, issuing
 from admit_protocol.errors import AdmitError, Malformed, Unverified
+from fuzz.strategies import FUZZ
 from fuzz.test_rule import rules
-
-SETTINGS = settings(max_examples=200, deadline=None, derandomize=True)
 
 
 class Signer:
@@ -35,7 +34,7 @@ def make(some_rules):
     return issuing.grant(signer, SITE, b"grant id", "alice", ["kiosk-*"], some_rules, bytes(range(64)), 1_800_000_000)
 
 
-@SETTINGS
+@FUZZ
 @given(rules)
 def test_a_scope_goes_there_and_back(some_rules):
     scope = grant.encode_scope(some_rules)
@@ -47,7 +46,7 @@ def test_a_scope_goes_there_and_back(some_rules):
             aif.decode(scope)
 
 
-@SETTINGS
+@FUZZ
 @given(rules.map(lambda some: [[r[0].replace("*", ""), r[1], {}] for r in some if len(r[0]) > 1]))
 def test_a_reader_of_aif_and_ours_agree_where_it_is_plain(some_rules):
     scope = grant.encode_scope(some_rules)
@@ -60,7 +59,7 @@ def test_a_reader_of_aif_and_ours_agree_where_it_is_plain(some_rules):
             assert allowed is any(r[0] == path and r[1] & method for r in some_rules)
 
 
-@SETTINGS
+@FUZZ
 @given(st.binary(max_size=60))
 def test_any_bytes_as_scope(data):
     try:
@@ -69,14 +68,14 @@ def test_any_bytes_as_scope(data):
         assert error.reason
 
 
-@SETTINGS
+@FUZZ
 @given(st.binary(max_size=200))
 def test_any_bytes_as_grant(data):
     with pytest.raises(AdmitError):
         grant.parse(data)
 
 
-@SETTINGS
+@FUZZ
 @given(rules, st.data())
 def test_a_changed_grant_never_counts(some_rules, data):
     good = make(some_rules)

@@ -1,14 +1,13 @@
 """The journal under any change: only exactly what the device signed is believed."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from admit_protocol import cbor, journal, journal_reader
 from admit_protocol.errors import AdmitError
+from fuzz.strategies import FUZZ
 from fuzz.test_grant import Signer
-
-SETTINGS = settings(max_examples=200, deadline=None, derandomize=True)
 
 suite = Signer()
 DEVICE = bytes(64)
@@ -32,7 +31,7 @@ def verify(records, signed):
     return journal_reader.verify(records, signed, DEVICE, "kiosk-1", suite)
 
 
-@SETTINGS
+@FUZZ
 @given(entries)
 def test_what_was_written_is_read(some_entries):
     records, signed = write(some_entries)
@@ -41,7 +40,7 @@ def test_what_was_written_is_read(some_entries):
     assert [journal.encode_record(*record) for record in parsed] == records
 
 
-@SETTINGS
+@FUZZ
 @given(entries, st.randoms(use_true_random=False), st.sampled_from(["drop", "repeat", "swap", "cut", "flip", "add"]))
 def test_any_change_is_named(some_entries, random, how):
     records, signed = write(some_entries)
@@ -80,7 +79,7 @@ def change(records, random, how):
     return records[:at] + [bytes(flipped)] + records[at + 1 :]
 
 
-@SETTINGS
+@FUZZ
 @given(st.binary(max_size=60))
 def test_any_bytes_as_record(data):
     try:
@@ -91,7 +90,7 @@ def test_any_bytes_as_record(data):
         assert journal.encode_record(*record) == data
 
 
-@SETTINGS
+@FUZZ
 @given(st.binary(max_size=120), st.booleans())
 def test_any_bytes_as_head(data, framed):
     signed = cbor.encode(cbor.Tag(18, [b"\xa1\x01\x26", {}, data, bytes(64)])) if framed else data

@@ -1,15 +1,15 @@
 """P-256 under any input: nothing but the named errors, and the same verdicts as OpenSSL."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from admit.suite import HostSuite
 from admit_protocol import es256, p256, p256_public
 from admit_protocol.errors import Malformed
 from admit_protocol.p256_curve import N, P
+from fuzz.strategies import FUZZ
 from memory_ports import Dice
 
-SETTINGS = settings(max_examples=200, deadline=None, derandomize=True)
 HOST = HostSuite()
 KEY = p256.PrivateKey(bytes(range(32)), Dice(b"fuzz").random)
 SIGNATURE = KEY.sign(b"message")
@@ -36,7 +36,7 @@ def outcome(call):
         return error.reason
 
 
-@SETTINGS
+@FUZZ
 @given(st.one_of(anything, spoilt(KEY.public)))
 def test_a_peer_gives_a_secret_or_the_error_that_openssl_gives(peer):
     ours = outcome(lambda: KEY.shared_secret(peer))
@@ -44,7 +44,7 @@ def test_a_peer_gives_a_secret_or_the_error_that_openssl_gives(peer):
     assert isinstance(ours, bytes) or ours == "p256-point"
 
 
-@SETTINGS
+@FUZZ
 @given(st.one_of(anything, spoilt(KEY.public)))
 def test_a_public_key_passes_only_as_64_bytes_of_a_point(public):
     checked = outcome(lambda: p256_public.check_public(public))
@@ -52,7 +52,7 @@ def test_a_public_key_passes_only_as_64_bytes_of_a_point(public):
     assert (checked is None) == (len(public) == 64 and isinstance(secret, bytes))
 
 
-@SETTINGS
+@FUZZ
 @given(anything)
 def test_what_decompresses_is_a_point_with_that_x_and_an_even_y(x32):
     public = outcome(lambda: p256_public.decompress(x32))
@@ -61,7 +61,7 @@ def test_what_decompresses_is_a_point_with_that_x_and_an_even_y(x32):
         assert public[:32] == x32 and public[63] & 1 == 0
 
 
-@SETTINGS
+@FUZZ
 @given(st.one_of(anything, spoilt(SIGNATURE)), st.one_of(st.just(KEY.public), anything, spoilt(KEY.public)))
 def test_a_signature_is_true_or_false_and_openssl_agrees(signature, public):
     verdict = es256.verify(public, b"message", signature)
@@ -69,7 +69,7 @@ def test_a_signature_is_true_or_false_and_openssl_agrees(signature, public):
     assert verdict is (signature == SIGNATURE and public == KEY.public)
 
 
-@SETTINGS
+@FUZZ
 @given(st.binary(max_size=300), st.integers(1, N - 1))
 def test_any_message_signed_by_any_key_verifies(message, secret):
     key = p256.PrivateKey(secret.to_bytes(32, "big"), Dice(message).random)

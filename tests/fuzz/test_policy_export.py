@@ -2,7 +2,7 @@
 
 from zoneinfo import ZoneInfo
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from admit import condition_forms, forms, policy_changes, policy_export, policy_file
@@ -10,6 +10,7 @@ from admit.policy_file import Known
 from admit.policy_model import Denial, Policy, denial_key, normal, statement_key
 from admit.statements import Statement
 from admit_protocol import rule
+from fuzz.strategies import FEWER
 from sites import NOW
 
 ZONES = ["Europe/Berlin", "UTC", "America/New_York", "Asia/Kolkata"]
@@ -99,7 +100,7 @@ def stated(draw, roles, members):
     return normal(said)
 
 
-@settings(max_examples=100, deadline=None)
+@FEWER
 @given(policy=policies(), zone=st.sampled_from(ZONES), later=st.integers(0, 15 * DAY))
 def test_what_is_written_is_read_as_the_same(policy, zone, later):
     now = NOW + later

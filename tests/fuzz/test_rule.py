@@ -3,15 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import subjects
 from admit_protocol import cbor, rule, rule_index, rule_reader
 from admit_protocol.errors import Malformed
-
-SETTINGS = settings(max_examples=200, deadline=None, derandomize=True)
-FEWER = settings(SETTINGS, max_examples=60)  # of what takes long to draw; test_rule_equality asks more, and more often
+from fuzz.strategies import FEWER, FUZZ
 
 minutes = st.integers(0, 1439)
 windows = st.lists(st.tuples(st.integers(1, 127), minutes, minutes).map(list), min_size=1, max_size=3)
@@ -210,7 +208,7 @@ def test_parse_takes_a_rule_or_says_what_is_wrong(value):
         subjects.ask([parsed], (1, parsed.pattern, {}), 0)
 
 
-@SETTINGS
+@FUZZ
 @given(windows, moments, st.sampled_from(["Europe/Berlin", "America/New_York"]))
 def test_windows_agree_with_a_real_calendar(some_windows, moment, zone_name):
     utc = moment.replace(tzinfo=UTC, microsecond=0)
