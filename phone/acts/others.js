@@ -22,12 +22,18 @@ export const approve = (item) =>
     await loadApprovals();
   });
 
-/** Ask why something is not offered, without doing it. @param {string} name */
+/**
+ * Ask why something is not offered, without doing it. What may be done, if others consent or not, is on the kiosk's
+ * list; of the rest it tells why when consent is wished for, and asks nobody for it.
+ * @param {string} name
+ */
 export const askWhy = (name) =>
   attempt(async () => {
     const { visit } = state;
-    const asked = await visit?.kiosk?.wish(POST, `/r/${name}`).then(() => ({ reason: "rule-approvals" }), (error) => error);
-    if (visit) update(visit, { why: { name, error: asked.reason === "approval-needless" ? null : asked } });
+    if (!visit?.kiosk) return;
+    const routines = await visit.kiosk.routines();
+    const error = routines.has(name) ? null : await visit.kiosk.wish(POST, `/r/${name}`).then(() => null, (told) => told);
+    update(visit, { routines, why: { name, error } });
   });
 
 /** Who asks to be let in here. */

@@ -17,7 +17,7 @@ const SENTENCES = {
   "chooser-cancelled": "", "device-wrong": "",
   "connect-failed": "link-dropped gateway-link-lost",
   "request-timeout": "request-unanswered gateway-no-answer gateway-no-link",
-  "session-lost": "pairing-lost session-needed",
+  "session-lost": "pairing-lost session-needed", altered: "", "bluetooth-other-tab": "",
   "gateway-unreachable": "gateway-lied gateway-address gateway-proxy", "gateway-no-kiosk": "",
 
   busy: "gateway-busy approval-full routine-running", "login-taken": "",
@@ -65,8 +65,10 @@ const HELP = {
   reload: ["bug", "store-refused", "store-full"],
 };
 
-/** The name of an error's sentence. @param {any} error */
-export const nameOf = (error) => NAMES[error?.reason] ?? CLASSES[error?.kind] ?? "bug";
+/** The name of an error's sentence. What was changed once the kiosk had proven itself is no sign of an impostor.
+ * @param {any} error */
+export const nameOf = (error) =>
+  error?.isAltered ? "altered" : NAMES[error?.reason] ?? CLASSES[error?.kind] ?? "bug";
 
 /** Whether the kiosk may not be what it seems, so that nothing goes on. @param {any} error */
 export const isAlarm = (error) => ALARMS.includes(nameOf(error));

@@ -78,6 +78,7 @@ function show(view, args) {
   if (state.visit && !ASIDE.has(view)) hooks.leave();
   if (!state.visit && IN_VISIT.has(view)) return swap("home");
   if (view === "run" && !state.visit?.run) return swap("visit");
+  if (view === "home" && state.lost.length && !state.sites.length) return swap("lost");
   set({ view, args, draft: {}, trouble: null });
 }
 

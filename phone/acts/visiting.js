@@ -19,7 +19,7 @@ import { ensureSite, refresh } from "./wallet.js";
  * @typedef {{kind: "run", name: string, args: Map<string, any>} | {kind: "redeem", link: any}} Task
  * @typedef {"bluetooth" | "gateway"} Way
  * @typedef {{
- *   wanted: Wanted, way: Way, task: Task | null,
+ *   wanted: Wanted, way: Way, task: Task | null, transport: any,
  *   state: "connect" | "failed" | "warning" | "confirm" | "kiosk",
  *   stage: string, retry: boolean, error: any, kiosk: Kiosk | null,
  *   isLoading: boolean, routines: Map<string, any> | null, before: string[], access: any, run: Run | null,
@@ -49,7 +49,7 @@ export async function connect(wanted, task = null, way = state.ways[0]) {
   end();
   /** @type {Visit} */
   const visit = {
-    wanted, way, task, state: "connect", stage: "finding", retry: false, error: null, kiosk: null,
+    wanted, way, task, transport: null, state: "connect", stage: "finding", retry: false, error: null, kiosk: null,
     isLoading: false, routines: null, before: [], access: null, run: null, waiting: null, code: "", why: null,
   };
   set({ visit });
@@ -57,7 +57,7 @@ export async function connect(wanted, task = null, way = state.ways[0]) {
   try {
     if (wanted.siteId instanceof Uint8Array) await ensureSite(wanted.siteId);
     const name = wanted.deviceId ?? "";
-    const transport = way === "gateway" ? await byGateway(name) : new BluetoothTransport({ name });
+    const transport = visit.transport = way === "gateway" ? await byGateway(name) : new BluetoothTransport({ name });
     const kiosk = await meet(transport, /** @type {any} */ (state.wallet), wanted, stageOf(visit));
     if (state.visit !== visit) return void kiosk.close();
     kiosk.onlost = (error) => update(visit, { access: error });
@@ -168,7 +168,7 @@ function end() {
   const { visit } = state;
   state.visit = null;
   const kiosk = visit?.kiosk;
-  if (!kiosk) return;
+  if (!kiosk) return void visit?.transport?.close();
   kiosk.onlost = () => {};
   const told = kiosk.isLoggedIn ? kiosk.logout().catch(() => {}) : null;
   Promise.race([told, pause(LEAVE_MS)]).then(() => kiosk.close());
@@ -216,10 +216,10 @@ export function again() {
 async function hinder(visit, own, error) {
   if (await isAlarm(error)) return fail(visit, error);
   const help = visit.kiosk?.why(error).help;
-  renew(visit, own, { state: "error", error });
   if (help === "code") await askCode();
   else if (help === "button") renew(visit, own, { state: "button" });
   else if (help === "approvals") await askConsent(visit, own);
+  else renew(visit, own, { state: "error", error });
 }
 
 /** Have the kiosk show a code. */
@@ -288,6 +288,7 @@ function renew(visit, own, changes) {
 export async function fail(visit, error) {
   if (state.visit !== visit) return;
   visit.kiosk?.close();
+  refresh(); // what is kept may be another by now, or gone
   update(visit, { state: (await isAlarm(error)) ? "warning" : "failed", error });
   if (state.view !== "visit") swap("visit");
 }

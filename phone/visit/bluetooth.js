@@ -6,12 +6,13 @@
  * The chooser is asked once: `open` again connects to the kiosk that was chosen (browsers forget it with the page).
  */
 
-import { LocalError, NotFound, TimedOut, Unsupported } from "../protocol/errors.js";
+import { Busy, LocalError, NotFound, TimedOut, Unsupported } from "../protocol/errors.js";
 import { DOWNSTREAM, GattLayer, SERVICE, UPSTREAM } from "../protocol/gatt.js";
 
 const TRIES = 3;
 const PAUSE_MS = 300;
 const CONNECT_TIMEOUT_MS = 10000;
+const LEAVING_MS = 3000; // that an earlier visit takes to end
 const UNKNOWN_MAX = 125; // bytes of a value, while the kiosk has not told more: an ATT MTU of 128, less 3
 export const MAX_NAME = 29; // bytes that are on the air of a long name
 
@@ -30,6 +31,7 @@ export class BluetoothTransport {
   #writing = Promise.resolve();
   #isOpen = false;
   #leave = () => {};
+  #giveUp = async () => {}; // the right to speak with that kiosk
 
   /** @param {{name?: string}} [wanted] what the kiosk that is meant is called: the chooser then shows no other */
   constructor({ name } = {}) {
@@ -48,26 +50,38 @@ export class BluetoothTransport {
   /**
    * Let the user choose, if they have not, which needs a tap just before; and connect.
    * Raises LocalError bluetooth-missing (this browser has none), bluetooth-off, bluetooth-refused (no permission);
-   * NotFound chooser-cancelled; Unsupported device-wrong (no kiosk); TimedOut connect-failed, with the last reason.
+   * NotFound chooser-cancelled; Busy bluetooth-other-tab; Unsupported device-wrong (no kiosk); TimedOut connect-failed,
+   * with the last reason.
    * @param {(stage: string, detail?: string) => void} [onStage]
    */
   async open(onStage = () => {}) {
     this.#isOpen = true;
     this.#device ??= await choose(this.#wanted);
+    this.#giveUp = await alone(this.#device.id);
+    try {
+      await this.#try(this.#device, onStage);
+    } catch (error) {
+      await this.#giveUp();
+      throw error;
+    }
+  }
+
+  /** @param {BluetoothDevice} device @param {(stage: string, detail?: string) => void} onStage */
+  async #try(device, onStage) {
     let reason = "";
     for (let number = 1; number <= TRIES; number++) {
+      if (!this.#isOpen) throw new TimedOut("link-dropped", "it was closed meanwhile");
       onStage("connecting", reason);
       try {
-        return await this.#connect(this.#device);
+        return await this.#connect(device);
       } catch (error) {
         this.#hangUp();
         if (error instanceof Unsupported) throw error;
         reason = wordsOf(error);
       }
-      if (!this.#isOpen) throw new TimedOut("link-dropped", "it was closed meanwhile");
-      if (number < TRIES) await pause(PAUSE_MS * number);
+      if (this.#isOpen && number < TRIES) await pause(PAUSE_MS * number);
     }
-    throw new TimedOut("connect-failed", reason);
+    throw new TimedOut(this.#isOpen ? "connect-failed" : "link-dropped", reason);
   }
 
   /** Write one value, and wait for the kiosk's Bluetooth to acknowledge it. Raises TimedOut link-dropped.
@@ -89,6 +103,7 @@ export class BluetoothTransport {
   async close() {
     this.#isOpen = false;
     this.#hangUp();
+    await this.#giveUp();
   }
 
   #hangUp() {
@@ -137,6 +152,18 @@ async function choose(name) {
     if (!(await bluetooth.getAvailability())) throw new LocalError("bluetooth-off", message);
     throw new NotFound("chooser-cancelled", message);
   }
+}
+
+/** Be the only visit to a kiosk: tabs share a link, and each would hear the other's answers. Returns what ends that; it
+ * ends with the tab, too. @param {string} id @returns {Promise<() => Promise<void>>} */
+function alone(id) {
+  return new Promise((resolve, reject) => {
+    if (!navigator.locks) return resolve(async () => {});
+    const signal = AbortSignal.timeout(LEAVING_MS);
+    const hold = () => new Promise((done) => resolve(() => (done(null), held)));
+    const held = navigator.locks.request(`admit-${id}`, { signal }, hold).then(() => {});
+    held.catch(() => reject(new Busy("bluetooth-other-tab")));
+  });
 }
 
 /** @param {BluetoothRemoteGATTServer} server */

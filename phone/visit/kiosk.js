@@ -1,11 +1,10 @@
 /**
  * A visit: the kiosk that the user chose, proven to be that one, and all that a view may do there.
  *
- * Owns: which kiosk is meant, what is proven before anything of the user leaves, the way back after a lost link or
- * session, and what of the visit the wallet keeps. What is not done on each visit is in first.js and more.js, loaded
- * when it is asked for.
- * Rules: the credential is verified against the site's anchor and what was chosen, then message_2 against that very
- * credential; only then anything of the user goes. Asked again, after whatever broke, nothing is done twice.
+ * Owns: which kiosk is meant, what may be asked of it, and what of the visit the wallet keeps. How it is proven is
+ * proof.js's, what happens when a link is lost asking.js's. What is not done on each visit is in more.js, loaded when
+ * it is asked for.
+ * Rules: only a kiosk that is proven is asked anything. Asked again, after whatever broke, nothing is done twice.
  * Must not know: the page, the words that people read, and how bytes travel.
  *
  * All is async and raises AdmitError; `.stage` says where: "finding", "connecting", "proving", "ready".
@@ -14,46 +13,29 @@
  *   which kiosk is meant: of `wantedBy` a link, or one that was met; {}: the one that is picked in the chooser
  * @typedef {import("./answers.js").Routine} Routine
  * @typedef {import("./answers.js").Outcome} Outcome
+ * @typedef {import("./asking.js").OnStage} OnStage
  * @typedef {import("./more_answers.js").Newcomer} Newcomer
  * @typedef {import("./more_answers.js").Approval} Approval
+ * @typedef {import("./session.js").Session} Session
  * @typedef {import("../store/wallet.js").Wallet} Wallet
  * @typedef {import("../store/wallet.js").Site} Site
  * @typedef {import("../store/wallet.js").Held} Held
  * @typedef {import("../store/wallet.js").Device} Device
- * @typedef {import("../protocol/anchor.js").Anchor} Anchor
- * @typedef {import("../protocol/credential.js").Credential} Credential
  * @typedef {import("../protocol/grant.js").Grant} Grant
  * @typedef {Map<string, any> | {[name: string]: any}} Args
- * @typedef {(stage: string, detail?: string) => void} OnStage   detail: why a connection is tried again
- * @typedef {{reason: string, detail: string, kind: string, stage: string | undefined, rule: any,
- *   help: "code" | "button" | "approvals" | "grant" | "wait" | "again" | null}} Why
- *   rule: the one of the user's own grant that stood in the way (rule.js), or null; help: what would get further
  */
 
 import * as cbor from "../protocol/cbor.js";
 import * as coap from "../protocol/coap.js";
-import * as credentials from "../protocol/credential.js";
-import { equal, random, unhex } from "../protocol/bytes.js";
-import { AdmitError, TimedOut } from "../protocol/errors.js";
-import { sha256 } from "../protocol/kdf.js";
-import { BUTTON, PRESENCE } from "../protocol/rule.js";
+import { random, unhex } from "../protocol/bytes.js";
+import { NotFound } from "../protocol/errors.js";
 import * as answers from "./answers.js";
-import { Connection } from "./connection.js";
-import { Session } from "./session.js";
+import { Asking, pause } from "./asking.js";
+import { prove } from "./proof.js";
+import { why } from "./why.js";
 
-const MAX_GRANTS = 4; // that a kiosk lets count in one session
 const RUNNING_MS = 10 * 60 * 1000; // for how long an invocation is asked about
 const PAUSE_MS = 1000;
-const RESUMES = 3; // of one request
-const IDLE_TRIES = 60;
-const FINGERPRINT = 8; // bytes of a key's SHA-256
-const GATEWAYS = ["gateway-no-link", "gateway-link-lost", "gateway-no-answer"];
-const LOST = ["link-dropped", "request-unanswered", "session-lost", ...GATEWAYS];
-const AGAIN = [...LOST, "request-timeout", "routine-running", "connect-failed", "gateway-unreachable"];
-/** What a device may raise that was met before, if it was given a new key since. */
-const CHANGED = ["NotFound", "Refused", "Untrusted", "Unverified"];
-const WAIT = ["rule-rate", "code-wait", "login-taken", "rule-outside-window", "rule-not-yet-valid", "gateway-busy"];
-const GRANT = ["rule-used-up", "rule-expired", "rule-none", "rule-method"];
 const more = () => import("./more.js");
 
 /** The kiosk that a label or an invite (label.js's parseLink) is for. @param {any} link @returns {Wanted} */
@@ -92,24 +74,14 @@ export class Kiosk {
   /** An invocation of a few minutes ago of which nobody knows how it ended: `invoke` with its id tells.
    * @type {{name: string, args: Map<string, any>, id: Uint8Array} | null} */
   unfinished = null;
-  /** Is it this user's turn? */
-  isLoggedIn = false;
   /** Called when the link of somebody with a grant is gone while nothing is asked: the turn is over. Whatever is asked
-   * next gets it back. @type {(error: AdmitError) => void} */
+   * next gets it back. @type {(error: import("../protocol/errors.js").AdmitError) => void} */
   onlost = () => {};
   #transport;
   #wanted;
-  #stage = "finding";
-  /** @type {Connection} */
-  #connection = /** @type {any} */ (null);
-  /** @type {Session} */
-  #session = /** @type {any} */ (null);
-  #busy = 0;
-  #hasLeft = false; // nothing gets the link back then, but `again`
-  #owesTurn = false;
+  #siteId; // of a kiosk that was met
+  #asking;
   #binds = false; // its site is new here: the keys that waited for one have become that site's
-  /** @type {Promise<void> | null} */
-  #resuming = null;
 
   /** @param {any} transport @param {Wallet} wallet @param {Wanted} wanted */
   constructor(transport, wallet, wanted) {
@@ -118,7 +90,11 @@ export class Kiosk {
     this.deviceId = wanted.deviceId ?? "";
     const { siteId } = wanted;
     this.#transport = transport;
+    this.#siteId = typeof siteId === "string" ? siteId : "";
     this.#wanted = { ...wanted, siteId: typeof siteId === "string" ? unhex(siteId) : siteId };
+    this.#asking = new Asking(transport, (connection) => this.#prove(connection));
+    // A kiosk hangs up on whoever is silent, and has shown no grant: that tells nobody anything.
+    this.#asking.onlost = (error) => this.hasGrant && this.onlost(error);
   }
 
   /** Is any grant brought that is for this kiosk? Without one: `redeem` or `askToPair`. */
@@ -126,22 +102,25 @@ export class Kiosk {
     return this.grants.length > 0;
   }
 
+  /** Is it this user's turn? */
+  get isLoggedIn() {
+    return this.#asking.isLoggedIn;
+  }
+
   /** How many messages have crossed the link, both ways. */
   get flights() {
-    return this.#connection.flights;
+    return this.#asking.connection.flights;
   }
 
   /** Connect (again), and prove the kiosk; go on in the session that was there, if it lasts. As `meet`.
    * @param {OnStage} [onStage] */
   async again(onStage = () => {}) {
-    this.#hasLeft = false;
-    await this.#resume(onStage);
+    await this.#asking.reach(onStage);
   }
 
   /** Leave. The turn ends with the link; the kiosk forgets the session after ten minutes, or by `logout`. */
   async close() {
-    this.#hasLeft = true;
-    await this.#hangUp();
+    await this.#asking.leave();
   }
 
   /** It is not the one that was meant, and was asked nothing: as if it had never been met. */
@@ -155,14 +134,14 @@ export class Kiosk {
   /** It is this user's turn now. Raises Conflict login-taken. @returns {Promise<{seconds: number, subject: string}>} */
   async login() {
     const told = answers.loginIn(await this.ask(coap.POST, "/login"));
-    this.isLoggedIn = true;
+    this.#asking.isLoggedIn = true;
     return told;
   }
 
   /** End the turn and the session. The next request begins another. */
   async logout() {
     await this.ask(coap.DELETE, "/login");
-    this.isLoggedIn = this.#session.isEstablished = false;
+    this.#asking.ended();
   }
 
   /** What this user may do here now, by name. */
@@ -180,7 +159,7 @@ export class Kiosk {
 
   /** The same, again each time it changes, until the caller stops. @param {string} name */
   async *watch(name) {
-    for await (const { payload } of this.#session.observe(`/r/${name}`)) yield answers.routineIn(payload);
+    for await (const { payload } of this.#asking.session.observe(`/r/${name}`)) yield answers.routineIn(payload);
   }
 
   /**
@@ -207,12 +186,9 @@ export class Kiosk {
     }
   }
 
-  /** Why not: of an error that something here has raised. @param {any} error @returns {Why} */
+  /** Why not: of an error that something here has raised. @param {any} error */
   why(error) {
-    const { reason = "bug", detail = String(error), kind = "Error", stage } = error;
-    const own = this.grants.length === 1 ? this.grants[0].grant.rules : [];
-    const rule = (Number.isInteger(error.rule) && own[error.rule]) || null;
-    return { reason, detail, kind, stage, rule, help: helpFor(reason, detail, rule) };
+    return why(error, this.grants);
   }
 
   // Being let in
@@ -299,99 +275,36 @@ export class Kiosk {
     return (await more().catch(() => null))?.keepWitness(this);
   }
 
-  // Proving
+  // Within
 
-  /** @param {OnStage} onStage */
-  async #reach(onStage) {
-    await this.#hangUp();
-    const stage = (/** @type {string} */ name, detail = "") => onStage((this.#stage = name), detail);
-    stage("finding");
-    try {
-      this.#connection = new Connection(this.#transport);
-      await this.#connection.open(stage);
-      this.#connection.onlost = (error) => this.#lost(error);
-      if (this.#session?.isEstablished) {
-        this.#session.connection = this.#connection;
-      } else {
-        stage("proving");
-        await this.#prove();
-      }
-      if (this.#hasLeft) throw new TimedOut("link-dropped", "it was left meanwhile");
-      stage("ready");
-    } catch (error) {
-      await this.#hangUp();
-      throw this.#staged(error);
-    }
-  }
-
-  /** EDHOC up to a message_2 that has verified against the kiosk that the user chose. */
-  async #prove() {
-    const known = await this.#known();
-    if (known && (await this.#meetAgain(known))) return;
-    const { identify } = await import("./first.js");
-    const wanted = { ...this.#wanted, deviceId: this.deviceId, name: this.#transport.name ?? "" };
-    const { credential, site, anchor, isNew, maxPayload } = await identify(this.#connection, this.wallet, wanted);
-    this.#connection.maxPayload = maxPayload;
-    await this.#start(site, credential, false);
-    this.#binds = !site.anchor;
-    this.site = await this.wallet.bind(anchor);
-    this.isNew = isNew;
-    await this.wallet.addDevice(this.site.id, credential.data);
-    await this.#remember({ maxPayload });
-  }
-
-  async #hangUp() {
-    this.isLoggedIn = false;
-    await this.#connection?.close();
-  }
-
-  /** A kiosk that was met before, under the name that was chosen; null if there is none, or not just one. */
-  async #known() {
-    const { siteId, fingerprint } = this.#wanted;
-    const found = [];
-    for (const site of await this.wallet.sites()) {
-      if (!site.anchor || (siteId && !equal(site.anchor.siteId, siteId))) continue;
-      const device = await this.wallet.device(site.id, this.deviceId || this.#transport.name || "");
-      if (device) found.push({ site, device });
-    }
-    if (found.length !== 1) return null;
-    const print = (await sha256(found[0].device.credential.public)).slice(0, FINGERPRINT);
-    return !fingerprint || equal(fingerprint, print) ? found[0] : null;
-  }
-
-  /** Whether it is that kiosk still. Nothing is asked of it first, so this takes two flights.
-   * @param {{site: Site, device: Device}} known */
-  async #meetAgain({ site, device }) {
-    await credentials.verify(device.credential, /** @type {Anchor} */ (site.anchor));
-    await this.wallet.checkDevice(site.id, device.credential);
-    if (device.maxPayload) this.#connection.maxPayload = device.maxPayload;
-    try {
-      await this.#start(site, device.credential, true);
-    } catch (error) {
-      if (error instanceof AdmitError && CHANGED.includes(error.kind)) return false;
-      throw error;
-    }
+  /** @param {import("./connection.js").Connection} connection */
+  async #prove(connection) {
+    await this.#checkWallet();
+    const chosen = { ...this.#wanted, deviceId: this.deviceId, name: this.#transport.name ?? "" };
+    const { session, site, credential, grants, isNew, binds, before } = await prove(connection, this.wallet, chosen);
     this.site = site;
-    this.isNew = false;
-    this.remembered = device.routines && answers.routinesIn(device.routines);
-    this.unfinished = unfinishedOf(device.pending);
-    this.#remember({ metAt: Date.now() });
-    return true;
-  }
-
-  /** @param {Site} site @param {Credential} credential @param {boolean} isKnown */
-  async #start(site, credential, isKnown) {
-    const held = site.anchor ? await this.wallet.grantsFor(site.id, credential.deviceId) : [];
-    const chains = held.slice(0, MAX_GRANTS).map(({ grant, chain }) => [grant, ...chain].map((each) => each.data));
-    const session = new Session(this.#connection, { key: site.keys.login, chains }, credential.data, isKnown);
-    await session.start();
-    this.#session = session;
     this.deviceId = credential.deviceId;
     this.testOnly = credential.testOnly;
-    this.grants = held;
+    this.grants = grants;
+    this.isNew = isNew;
+    this.#binds ||= binds;
+    if (before) this.#recall(before);
+    return session;
   }
 
-  // Asking
+  /** Where its site was known, storage may have been cleared since. */
+  async #checkWallet() {
+    const id = this.site?.id ?? this.#siteId;
+    const isThere = (await this.wallet.sites()).some((site) => site.id === id);
+    if (id && !isThere) throw new NotFound("wallet-key-lost", "the browser has cleared what it kept");
+  }
+
+  /** What was kept of it. @param {Device} before */
+  #recall({ routines, pending }) {
+    this.remembered = routines && answers.routinesIn(routines);
+    this.unfinished = unfinishedOf(pending);
+    this.#remember({ metAt: Date.now() });
+  }
 
   /** The payload of the response to one protected request. For more.js, as the three below.
    * @param {number} method @param {string} path @param {Map<number, any>} [body] */
@@ -402,47 +315,16 @@ export class Kiosk {
     return payload;
   }
 
-  /**
-   * Do `work` in the session; again if link or session are lost, for nothing that is asked twice is done twice.
-   * @template T @param {(session: Session) => Promise<T>} work @returns {Promise<T>}
-   */
+  /** Do `work` in the session, as asking.js says.
+   * @template T @param {(session: Session) => Promise<T>} work @returns {Promise<T>} */
   async within(work) {
-    this.#busy += 1;
     try {
-      for (let left = RESUMES; ; left--) {
-        try {
-          await this.#takeTurn();
-          return await work(this.#session);
-        } catch (error) {
-          const { reason, isTold } = this.#staged(error);
-          if (isTold && reason === "grant-revoked") await this.#learn(true);
-          if (!left || this.#hasLeft || !LOST.includes(reason)) throw error;
-          if (reason === "session-lost") this.#session.isEstablished = false;
-          else await pause(PAUSE_MS * (1 - left / RESUMES)); // at once, and then not so soon
-          this.#owesTurn ||= this.isLoggedIn;
-          await this.#resume();
-        }
-      }
-    } finally {
-      this.#busy -= 1;
-    }
-  }
-
-  /** Get back what was lost; once, however many wait for it. */
-  #resume(onStage = /** @type {OnStage} */ (() => {})) {
-    return (this.#resuming ??= this.#reach(onStage).finally(() => (this.#resuming = null)));
-  }
-
-  /** The turn that was lost on the way; somebody else may have it now. */
-  async #takeTurn() {
-    if (!this.#owesTurn) return;
-    try {
-      await this.#session.request(coap.POST, "/login");
-      this.isLoggedIn = true;
+      return await this.#asking.within(work);
     } catch (error) {
-      if (LOST.includes(/** @type {AdmitError} */ (error).reason)) throw error;
+      const { reason, isTold } = /** @type {any} */ (error);
+      if (isTold && reason === "grant-revoked") await this.#learn(true);
+      throw error;
     }
-    this.#owesTurn = false;
   }
 
   /** @param {string} name @param {Map<number, any>} body @param {() => void} onWait */
@@ -451,7 +333,7 @@ export class Kiosk {
       try {
         return await this.ask(coap.POST, `/r/${name}`, body);
       } catch (error) {
-        const { reason } = /** @type {AdmitError} */ (error);
+        const { reason } = /** @type {any} */ (error);
         if (!["routine-running", "request-timeout"].includes(reason) || Date.now() > end) throw error;
         onWait();
       }
@@ -476,27 +358,9 @@ export class Kiosk {
     await this.wallet.rememberDevice(this.site.id, this.deviceId, more).catch(() => {}); // it only saves time
   }
 
-  /** The session, once it is there and nobody waits for anything; null if that does not come.
-   * @returns {Promise<Session | null>} */
-  async idle() {
-    for (let left = IDLE_TRIES; left && !this.#hasLeft; left--) {
-      if (!this.#busy && this.#session.isEstablished) return this.#session;
-      await pause(PAUSE_MS / 2);
-    }
-    return null;
-  }
-
-  /** @param {AdmitError} error */
-  #lost(error) {
-    this.isLoggedIn &&= this.#busy > 0; // whoever waits gets it back
-    // A kiosk hangs up on whoever is silent, and has shown no grant: that tells nobody anything.
-    if (!this.#busy && this.hasGrant && this.#session.isEstablished) this.onlost(error);
-  }
-
-  /** @param {any} error */
-  #staged(error) {
-    if (error instanceof AdmitError) error.stage ??= this.#stage;
-    return error;
+  /** The session, once nobody waits for anything. */
+  idle() {
+    return this.#asking.idle();
   }
 }
 
@@ -506,23 +370,7 @@ function unfinishedOf(pending) {
   return { name: pending.name, args: cbor.decode(pending.args), id: pending.id };
 }
 
-/** @param {string} reason @param {string} detail @param {any} rule @returns {Why["help"]} */
-function helpFor(reason, detail, rule) {
-  if (reason === "rule-presence") {
-    return (rule ? rule.conditions.get(PRESENCE) === BUTTON : detail.endsWith("button")) ? "button" : "code";
-  }
-  if (reason === "rule-approvals") return "approvals";
-  if (WAIT.includes(reason)) return "wait";
-  if (GRANT.includes(reason) || reason.startsWith("grant-")) return "grant";
-  return AGAIN.includes(reason) ? "again" : null;
-}
-
 /** @param {Args} args @returns {Map<string, any>} */
 export function toMap(args) {
   return args instanceof Map ? args : new Map(Object.entries(args));
-}
-
-/** @param {number} ms */
-function pause(ms) {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

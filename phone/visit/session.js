@@ -158,7 +158,7 @@ export class Session {
     const response = await this.connection.exchange(first ? oscore.combine(first, outer) : outer);
     if (first) raiseEdhocError(response);
     if (!response.option(coap.OSCORE)) throw bare(response);
-    const inner = await this.#context.unprotectResponse(response, ref);
+    const inner = await this.#context.unprotectResponse(response, ref).catch(altered);
     this.#message3 = null;
     this.isEstablished = true;
     return inner;
@@ -219,6 +219,12 @@ export function unproven(response) {
   if (response.code < 0x80) return response;
   const error = asError(response);
   throw isGateways(error) ? error : new errors.Refused(error.reason, error.detail, response.code);
+}
+
+/** Whose tag or form is wrong was changed on its way: the device has proven itself, so it is no impostor's.
+ * @param {any} error @returns {never} */
+function altered(error) {
+  throw Object.assign(error, { isAltered: true });
 }
 
 /** The protected response, or the error that it tells of, `isTold`: by the device itself.

@@ -109,8 +109,7 @@ async def slow(browser, place):
             began = time.perf_counter()
             await alice.connects()
             taken.append(time.perf_counter() - began)
-            await alice.presses("leave")
-            await kiosk.left()
+            await alice.leaves(kiosk)
     await browser.bluetooth.clear()
     return figure(f"from a tap to ready, processor {SLOWER} times slower", median(taken), 3.0, "s")
 
@@ -119,8 +118,7 @@ async def visit(alice, kiosk):
     """There, log in, see what there is to do, and leave."""
     await alice.connects()
     await alice.named("Count").wait_for()
-    await alice.presses("leave")
-    await kiosk.left()
+    await alice.leaves(kiosk)
 
 
 async def runs(browser, place):
@@ -135,11 +133,8 @@ async def runs(browser, place):
             try:
                 await phone.reload()
                 await alice.connects()
-                await alice.presses_text("Count")
-                await alice.reads("run-done")
-                await alice.presses("ok")
-                await alice.presses("leave")
-                await kiosk.left()
+                await alice.does("Count")
+                await alice.leaves(kiosk)
             except AssertionError as error:
                 failed += 1
                 print(error)

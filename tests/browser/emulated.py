@@ -115,6 +115,8 @@ class Peripheral:
         self._shown = shown
         self.fault: Fault | None = None
         self.unreachable = False
+        self.reach_s = REACH_S
+        self.serviceless = False  # as a headset is, for a kiosk's page
         self.ringing: asyncio.Event | None = None  # until which a call is not answered
         self.messages: list[tuple[str, bytes]] = []
         self.connections = 0
@@ -223,7 +225,7 @@ class Peripheral:
         self.connections += 1
         link = Link(self, BleTransport(self.name, radio=self._radio))
         try:
-            async with asyncio.timeout(REACH_S):
+            async with asyncio.timeout(self.reach_s):
                 await link.open()
         except (AdmitError, TimeoutError):
             await link.close()
@@ -235,6 +237,8 @@ class Peripheral:
 
     async def _describe(self) -> None:
         """The services, which the emulation forgets with each connection."""
+        if self.serviceless:
+            return
         service = (await self._call("addService", address=self.address, serviceUuid=SERVICE))["serviceId"]
         await self._add(service, DOWNSTREAM, write=True)
         upstream = await self._add(service, UPSTREAM, indicate=True)
@@ -367,6 +371,11 @@ def every_message_2(change: Callable[[bytes], bytes]) -> Fault:
     return fault
 
 
+def last_bit(value: bytes) -> bytes:
+    """The value with its last bit changed."""
+    return value[:-1] + bytes([value[-1] ^ 1])
+
+
 class Once:
     """A fault until it has done something; `done` is set then."""
 
@@ -387,6 +396,30 @@ class Once:
         return passed
 
 
+class Late:
+    """A fault by which message number `at` comes after the next one that goes the same way, on whatever link: `came` is
+    set then.
+    """
+
+    def __init__(self, at: int):
+        self.came = asyncio.Event()
+        self._at = at
+        self._kept: tuple[str, bytes] | None = None
+
+    async def __call__(self, direction: str, number: int, value: bytes) -> list[bytes]:
+        if self.came.is_set():
+            return [value]
+        if self._kept is None:
+            if number == self._at:
+                self._kept = direction, value
+                return []
+            return [value]
+        if direction != self._kept[0]:
+            return [value]
+        self.came.set()
+        return [value, self._kept[1]]
+
+
 class Silence:
     """A fault that loses every message from number `at` on; `reached` is set with the first."""
 
@@ -399,6 +432,17 @@ class Silence:
             return [value]
         self.reached.set()
         return []
+
+
+class Pause:
+    """A fault that holds all back until `open` is set."""
+
+    def __init__(self):
+        self.open = asyncio.Event()
+
+    async def __call__(self, direction: str, number: int, value: bytes) -> list[bytes]:
+        await self.open.wait()
+        return [value]
 
 
 class Gate:

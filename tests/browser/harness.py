@@ -39,13 +39,13 @@ class Browser:
 
     def __init__(self, folder: Path, server: PhoneServer | None = None):
         self._picture = folder / "camera.y4m"
-        self._server = server or PhoneServer(0)
+        self.server = server or PhoneServer(0)
         self._stack = contextlib.AsyncExitStack()
         self._chromium: Chromium
 
     async def __aenter__(self) -> "Browser":
-        self._stack.enter_context(self._server.beside())
-        self.address = self._server.address
+        self._stack.enter_context(self.server.beside())
+        self.address = self.server.address
         self.show(None)
         playwright = await self._stack.enter_async_context(async_playwright())
         tool = subprocess.run([ROOT / "tools/chromium"], check=True, capture_output=True, text=True)
@@ -64,6 +64,17 @@ class Browser:
 
     async def __aexit__(self, *_) -> None:
         await self._stack.aclose()
+
+    @contextlib.contextmanager
+    def serving(self, server: PhoneServer):
+        """Phones that load the page meanwhile have it from this server."""
+        own = self.server, self.address
+        with server.beside():
+            self.server, self.address = server, server.address
+            try:
+                yield
+            finally:
+                self.server, self.address = own
 
     @contextlib.asynccontextmanager
     async def phone(self, *kiosks: Peripheral, camera: bool = True, size=PHONE, worker: bool = False, **settings):

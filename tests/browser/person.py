@@ -6,6 +6,7 @@ a test says which button, and not how it is worded. Must not know: how views are
 """
 
 import base64
+import contextlib
 import io
 import json
 import re
@@ -44,6 +45,10 @@ class Person:
     def page(self):
         """playwright's page."""
         return self.phone.page
+
+    async def waits(self, seconds: float) -> None:
+        """So much time goes by in the page, with whatever it has to do meanwhile."""
+        await self.page.clock.fast_forward(seconds * 1000)
 
     def words(self, key: str, **values) -> str:
         """What the page says for a key of its strings."""
@@ -102,6 +107,21 @@ class Person:
         await self.types("your-name", self.name)
         await self.presses("make-key")
 
+    async def comes_near(self, browser, place, device: str = "kiosk-1", shown: str | None = None):
+        """They stand before a kiosk, which their browser will choose; it."""
+        kiosk = self.phone.choice = await browser.bluetooth.add(device, place.radio, shown)
+        await self.page.bring_to_front()
+        if await self.page.locator("main").get_attribute("data-view") != "home":  # an earlier test failed
+            await self.phone.open()
+            await self.sees("home")
+        return kiosk
+
+    async def follows(self, label: str) -> None:
+        """Come for the first time by what a kiosk's label says, and connect."""
+        await self.begins(label)
+        await self.sees("link")
+        await self.presses("connect")
+
     async def connects(self, name: str = "kiosk-1") -> None:
         """From the first page to a kiosk that was met before, which is then proven."""
         await self.presses_text(name)
@@ -125,12 +145,30 @@ class Person:
         await self.page.get_by_text(self.words("more"), exact=True).click()
         await self.presses(key)
 
+    async def leaves(self, kiosk) -> None:
+        """End the visit, from the kiosk's page or one that says that it failed; their links end."""
+        await self.button("leave").or_(self.button("go-back")).click()
+        await self.sees("home")
+        await kiosk.left()
+
+    async def leaves_routine(self, kiosk) -> None:
+        """The same from what came of a routine."""
+        await self.button("ok").or_(self.button("go-back")).click()
+        await self.sees("kiosk")
+        await self.leaves(kiosk)
+
     async def runs(self, routine: str) -> None:
         """Press a routine, and start it as it is proposed if it has a form."""
         await self.presses_text(routine)
         start = self.button("start")
         if await self.page.locator("main").get_attribute("data-view") == "routine":
             await start.click()
+
+    async def does(self, routine: str) -> None:
+        """Run a routine from the kiosk's page to its good end, and back."""
+        await self.runs(routine)
+        await self.reads("run-done")
+        await self.presses("ok")
 
     # what goes on behind
 
@@ -150,10 +188,14 @@ class Person:
             )
         ]
 
-    async def is_let_in(self, place, *rules, on: str = "kiosk-1", met: bool = True, **life) -> bytes:
-        """Somebody with a grant, as place.issue makes it, who was at the kiosk before if `met`. Returns the grant."""
+    async def is_let_in(self, place, *rules, on: str = "kiosk-1", met: bool = True, last: str = "", **life) -> bytes:
+        """Somebody with a grant, as place.issue makes it, who was at the kiosk before if `met`, and ran the routine
+        `last` there, without arguments, which the first page then offers again. Returns the grant."""
         data = place.issue(self.name, await self.makes_keys(), rules, on, **life)
         await self.takes(place, data)
+        if last:
+            name = f"admit-last-{place.site.anchor.site_id.hex()}-{on}"
+            await self.phone.run(f"localStorage.setItem('{name}', '{json.dumps({'name': last, 'args': []})}')")
         if met:
             await self.knows(place, on)
         return data
@@ -174,13 +216,32 @@ class Person:
         await self.sees("home")
         await expect(self.named(device_id)).to_be_visible()
 
-    async def ran_before(self, place, routine: str, device_id: str = "kiosk-1") -> None:
-        """What they last ran there, without arguments: the first page offers it again."""
-        site = place.site.anchor.site_id.hex()
-        last = json.dumps({"name": routine, "args": []})
-        await self.phone.run(f"localStorage.setItem('admit-last-{site}-{device_id}', {json.dumps(last)})")
-        await self.phone.reload()
-        await expect(self.named(routine)).to_be_visible()
+
+@contextlib.asynccontextmanager
+async def visitor(browser, place, *rules, name="alice", language="en", shown=None, device="kiosk-1", **settings):
+    """Somebody whose phone chooses the kiosk `device`, `shown` so, that is near: both of them.
+
+    With `rules`, they are let in as Person.is_let_in says, and `settings` are its; else browser.phone's.
+    """
+    kiosk = await browser.bluetooth.add(device, place.radio, shown)
+    phones = {"locale": language} if rules else {"locale": language} | settings
+    async with browser.phone(kiosk, **phones) as phone:
+        person = Person(phone, name, language)
+        if rules:
+            await person.is_let_in(place, *rules, **settings)
+        yield person, kiosk
+
+
+@contextlib.contextmanager
+def lasting(loop, browser, place, *rules, **more):
+    """A fixture's: somebody let in as Person.is_let_in says, for many tests. Each finds them on the first page, and
+    leaves them there.
+    """
+    stack = contextlib.AsyncExitStack()
+    person = Person(loop.run(stack.enter_async_context(browser.phone())))
+    loop.run(person.is_let_in(place, *rules, **more))
+    yield person
+    loop.run(stack.aclose())
 
 
 def strings(language: str) -> dict[str, str]:

@@ -118,6 +118,12 @@ class Place:
         async with visit(transport, wallet, device_id) as session:
             await syncing.deliver(session, self.site.registry, device_id, wallet)
 
+    async def tells_time(self, device_id: str, now: float) -> None:
+        """The admin brings a kiosk the time, by the authority's word."""
+        transport = BleTransport(device_id, radio=self.radio)
+        async with visit(transport, self.site.wallet("admin"), device_id) as session:
+            assert await syncing.set_clock(session, self.authority, device_id, lambda: now) is None
+
     def credential(self, device_id: str = "kiosk-1") -> bytes:
         """A kiosk's credential, as the authority signed it."""
         return self.site.registry.device(device_id).credential

@@ -2,13 +2,17 @@
 but the page's own server is ever asked for anything.
 """
 
+import time
+
 from playwright.async_api import expect
 
 from admit import phone_site
 from browser.harness import other_hosts
-from browser.person import Person
+from browser.person import Person, visitor
 
 MOST_REQUESTS = 80
+DAY_S = 24 * 3600
+WEEK_S = 7 * DAY_S
 
 
 async def test_it_starts_without_a_network_and_opens_the_door(browser, place):
@@ -27,21 +31,17 @@ async def test_it_starts_without_a_network_and_opens_the_door(browser, place):
 
 async def test_what_a_visit_loads_and_from_whom(browser, place):
     """A start in one language and a repeat visit, until the result is on the screen: all that a phone waits for."""
-    kiosk = await browser.bluetooth.add("kiosk-1", place.radio)
     responses = []
-    async with browser.phone(kiosk) as phone:
-        alice = Person(phone)
-        await alice.is_let_in(place, "/r/count")
-        await alice.ran_before(place, "count")
-        phone.asked.clear()
-        phone.context.on("response", lambda response: responses.append(response))
-        await phone.reload()
+    async with visitor(browser, place, "/r/count", last="count") as (alice, _):
+        alice.phone.asked.clear()
+        alice.phone.context.on("response", lambda response: responses.append(response))
+        await alice.phone.reload()
         await alice.presses_text("Count")
         await alice.reads("run-done")
         loaded = sum([len(await each.body()) for each in responses])
-        print(f"a visit loads {len(phone.asked)} files with {loaded} bytes; all that there is: {weight()} bytes")
-        assert other_hosts(phone) == []
-        assert len(phone.asked) <= MOST_REQUESTS
+        print(f"a visit loads {len(alice.phone.asked)} files with {loaded} bytes; all that there is: {weight()} bytes")
+        assert other_hosts(alice.phone) == []
+        assert len(alice.phone.asked) <= MOST_REQUESTS
         assert loaded <= 150_000
 
 
@@ -70,11 +70,8 @@ async def test_no_script_of_somebody_elses_runs(browser):
 
 
 async def test_two_tabs_are_one_wallet(browser, place):
-    kiosk = await browser.bluetooth.add("kiosk-1", place.radio)
-    async with browser.phone(kiosk) as phone:
-        alice = Person(phone)
-        await alice.is_let_in(place, "/r/calibrate", met=False)
-        other = await phone.other_tab()
+    async with visitor(browser, place, "/r/calibrate", met=False) as (alice, _):
+        other = await alice.phone.other_tab()
         await other.open()
         second = Person(other)
         await second.goes_to("cards")
@@ -87,12 +84,9 @@ async def test_two_tabs_are_one_wallet(browser, place):
 
 
 async def test_a_key_that_the_browser_has_lost_is_told_with_the_way_back(browser, place):
-    kiosk = await browser.bluetooth.add("kiosk-1", place.radio)
-    async with browser.phone(kiosk) as phone:
-        alice = Person(phone)
-        await alice.is_let_in(place, "/r/calibrate")
-        await phone.run(CLEAR)
-        await phone.reload()
+    async with visitor(browser, place, "/r/calibrate") as (alice, _):
+        await alice.phone.run(CLEAR)
+        await alice.phone.reload()
         await alice.sees("lost")
         await alice.reads("key-gone", site="Test site")
         await alice.presses("new-key")
@@ -119,6 +113,62 @@ async def test_all_storage_was_cleared(browser, place):
         await phone.tell_browser("Storage.clearDataForOrigin", **wipe)
         await phone.reload()
         await alice.sees("welcome")
+
+
+async def test_storage_is_cleared_during_a_visit(browser, place):
+    """What is under way goes on; what needs the key is told that it is gone, with the way back."""
+    async with visitor(browser, place, "/r/count") as (alice, kiosk):
+        await alice.connects()
+        await expect(alice.named("Count")).to_be_visible()
+        await alice.phone.run(CLEAR)
+        await alice.does("Count")
+        await place.restart()  # which forgets the session: another one takes the key
+        await alice.presses("try-again")
+        await alice.reads("e-wallet-key-lost")
+        await alice.presses("lost")
+        await alice.reads("key-gone", site="Test site")
+        await alice.presses("new-key")
+        await alice.sees("key")
+
+
+async def test_storage_is_cleared_while_the_page_is_open(browser, place):
+    """Also if nobody has told the page: the next tap does."""
+    async with visitor(browser, place, "/r/count") as (alice, kiosk):
+        await alice.phone.run(CLEAR)
+        await alice.presses_text("kiosk-1")
+        await alice.sees("failed")
+        await alice.reads("e-wallet-key-lost")
+        await alice.presses("go-back")
+        await alice.sees("lost")
+        await alice.reads("key-gone", site="Test site")
+
+
+async def test_a_page_that_was_open_for_a_week(browser, place):
+    """Link and session are long gone, the clock has moved on, and one of two grants has ended meanwhile."""
+    await place.add_board("week-1")
+    now = int(time.time())
+    async with visitor(browser, place, device="week-1") as (alice, kiosk):
+        publics = await alice.makes_keys()
+        await alice.takes(place, place.issue("alice", publics, ["/r/count"], "week-1", expires=now + DAY_S))
+        await alice.knows(place, "week-1")
+        await alice.page.clock.install()
+        await alice.connects("week-1")
+        await alice.does("Count")
+        await kiosk.gone()
+        await place.tells_time("week-1", now + WEEK_S)
+        await alice.waits(WEEK_S)
+        await alice.reads("e-connect-failed")
+        await alice.presses("try-again")
+        await alice.reads("e-grant-expired")  # in a new session, with the same kiosk proven again
+        await expect(alice.button("show-key")).to_be_visible()
+        await alice.takes(place, place.issue("alice", publics, ["/r/count"], "week-1", expires=now + 2 * WEEK_S))
+        await alice.leaves(kiosk)
+        await alice.goes_to("cards")
+        await alice.reads("card-expired")
+        await alice.goes_to("home")
+        await alice.connects("week-1")
+        await alice.runs("Count")
+        await alice.reads("run-done")
 
 
 async def test_a_private_window_that_refuses_to_store(browser):

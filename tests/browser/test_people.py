@@ -5,6 +5,8 @@ import contextlib
 from playwright.async_api import expect
 
 from admit_protocol import rule
+from browser import emulated
+from browser.album import Album
 from browser.person import Person, label, read_code
 
 
@@ -31,9 +33,11 @@ async def test_a_card_is_shared_narrower_and_opens_the_door(browser, place):
         await alice.presses("share")
         await alice.presses("scan-key")
         await alice.reads("share-with", name="bob")
+        await Album(alice).takes("share-with")
         await alice.page.get_by_role("switch", name="Open").uncheck()
         await alice.presses("make")
         await alice.sees("shared")
+        await Album(alice).takes("shared")
         browser.show(await read_code(alice))
         await bob.page.bring_to_front()
         await bob.phone.reload()
@@ -61,15 +65,18 @@ async def test_somebody_else_consents(browser, place):
         await alice.page.bring_to_front()
         await alice.connects()
         await alice.runs("Calibrate")
-        await alice.reads("run-approvals")
+        await alice.reads("consent-why")
+        await Album(alice).takes("run-approvals")
         await gina.page.bring_to_front()
-        await gina.presses_text("kiosk-1")
-        await gina.sees("kiosk")
+        await gina.connects()
         await gina.looks_under_more("approvals")
         await gina.reads_text("Calibrate")
         await gina.reads_text("alice")
+        await Album(gina).takes("approvals")
+        alice.phone.choice.fault = before = emulated.Pause()  # who asked does not act on it yet
         await gina.presses("approve")
         await gina.reads("consent-is", got=1, n=1, minutes=10)
+        before.open.set()
         await alice.page.bring_to_front()
         await alice.reads("run-done")
 
@@ -84,12 +91,13 @@ async def test_who_stands_beside_is_let_in_by_a_code(browser, place):
         await bob.presses("it-is-this")
         await bob.presses("ask-here")
         await bob.sees("ask")
+        await Album(bob).takes("ask")
         code = (await bob.page.locator(".secret").inner_text()).replace(" ", "")
         await alice.page.bring_to_front()
-        await alice.presses_text("kiosk-1")
-        await alice.sees("kiosk")
+        await alice.connects()
         await alice.looks_under_more("pair")
         await alice.reads("pair-whom", name="bob")
+        await Album(alice).takes("pair")
         await alice.types("code-of", code, name="bob")
         await alice.presses("let-in")
         await alice.sees("kiosk")

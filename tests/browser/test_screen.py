@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from admit.screen.server import ScreenServer
+from admit.screen.server import MAX_STREAMS, ScreenServer
 from admit.screen.shown import BUSY, MUTE, SILENT, UNPLUGGED, Kiosk, Shown
 from imports import ROOT
 
@@ -83,23 +83,30 @@ async def screen(browser, server, lang="en", dark=False, size="pi"):
         await context.close()
 
 
-@pytest.mark.parametrize("view", VIEWS)
-async def test_each_view_fits_each_screen_and_says_what_is_so(browser, server, view):
-    lines, english, german = VIEWS[view]
-    say(server.shown, lines)
-    async with screen(browser, server) as page:
-        await page.get_by_text(english).wait_for()
-        for size, (width, height) in SIZES.items():
-            await page.set_viewport_size({"width": width, "height": height})
-            for scheme in ("light", "dark"):
-                await page.emulate_media(color_scheme=scheme)
-                await keep(page, f"screen-{view}-{size}-{scheme}")
-            over = await page.evaluate(OVER)
-            assert over[0] <= 0 and (over[1] <= 0 or size == "small"), (size, over)
-    async with screen(browser, server, "de", dark=True) as page:
-        await page.get_by_text(german).wait_for()
-        assert await page.evaluate("document.documentElement.lang") == "de"
-        await keep(page, f"screen-{view}-de")
+async def test_each_view_fits_each_screen_and_says_what_is_so(browser, server):
+    """One screen after the other, and beside it one in German that is dark."""
+    async with screen(browser, server) as page, screen(browser, server, "de", dark=True) as other:
+        for view, (lines, english, german) in VIEWS.items():
+            begin(server)
+            say(server.shown, lines)
+            await page.get_by_text(english).wait_for()
+            for size, (width, height) in SIZES.items():
+                await page.set_viewport_size({"width": width, "height": height})
+                for scheme in ("light", "dark") if PICTURES else ():
+                    await page.emulate_media(color_scheme=scheme)
+                    await keep(page, f"screen-{view}-{size}-{scheme}")
+                over = await page.evaluate(OVER)
+                assert over[0] <= 0 and (over[1] <= 0 or size == "small"), (view, size, over)
+            await other.get_by_text(german).wait_for()
+            assert await other.evaluate("document.documentElement.lang") == "de"
+            await keep(other, f"screen-{view}-de")
+
+
+def begin(server):
+    """What was shown is forgotten, as when the program begins."""
+    before, server.shown = server.shown, Shown()
+    server.shown.met(KIOSK)
+    before.link(UNPLUGGED)  # who waits for news of that looks again
 
 
 async def keep(page, name):
@@ -139,6 +146,20 @@ async def test_it_changes_as_things_happen_and_what_it_is_told_is_text(browser, 
         server.shown.hear("code \n")
         await page.get_by_text("Hello <img").wait_for()
         assert await page.locator("img[src='x']").count() == 0
+
+
+async def test_a_screen_too_many_is_shown_as_soon_as_there_is_room(browser, server):
+    """A refused stream ends for a browser: the page asks anew."""
+    say(server.shown, [])
+    for _ in range(MAX_STREAMS):
+        server.streams.acquire()
+    async with screen(browser, server) as page:
+        await page.get_by_text("The screen’s program has ended").wait_for()
+        for _ in range(MAX_STREAMS):
+            server.streams.release()
+        await page.get_by_text("Scan with your phone").wait_for()
+        assert all("503" in each for each in page.troubles)
+        page.troubles.clear()
 
 
 async def test_when_its_program_ends_it_says_so(browser, server):

@@ -3,8 +3,8 @@
 import pytest
 from playwright.async_api import expect
 
-from browser.emulated import DOWN, MESSAGE_2, UP, every_message_2
-from browser.person import Person, label
+from browser.emulated import DOWN, MESSAGE_2, UP, every_message_2, last_bit
+from browser.person import label, lasting, visitor
 from sites import site_on
 
 MESSAGE_2_LENGTH = 103  # bytes of that payload, with its marker
@@ -26,6 +26,14 @@ def others(loop, place, tmp_path_factory):
     elsewhere.registry.close()
 
 
+@pytest.fixture(scope="module")
+def alice(loop, browser, place):
+    """Somebody who may do everything everywhere, and was at kiosk-1 before."""
+    with lasting(loop, browser, place, "/r/*", on="*", met=False) as person:
+        loop.run(person.knows(place))
+        yield person
+
+
 def asked(kiosk):
     """The codes and the first options of what went to a kiosk: GET /id, POST /.well-known/edhoc…"""
     return [value for direction, value in kiosk.messages if direction == UP]
@@ -39,45 +47,30 @@ async def is_warned(person, kiosk, reason):
     assert await person.page.get_by_role("heading", level=1).count() == 1
     assert await person.page.evaluate("document.body.className") == "alarm"
     assert person.name.encode() not in b"".join(asked(kiosk))
-    await person.presses("go-back")
-    await person.sees("home")
-    await kiosk.left()
+    await person.leaves(kiosk)
 
 
-async def test_another_kiosk_of_the_site_in_the_place_of_the_one_meant(browser, place, others):
+async def test_another_kiosk_of_the_site_in_the_place_of_the_one_meant(browser, place, others, alice):
     """As when two were swapped, or one renamed: it is proven, and still not the one."""
-    kiosk = await browser.bluetooth.add("swapped-1", place.radio, shown="kiosk-1")
-    async with browser.phone(kiosk) as phone:
-        alice = Person(phone)
-        await alice.is_let_in(place, "/r/*")
-        await alice.presses_text("kiosk-1")
-        await is_warned(alice, kiosk, "device-other")
+    kiosk = await alice.comes_near(browser, place, "swapped-1", shown="kiosk-1")
+    await alice.presses_text("kiosk-1")
+    await is_warned(alice, kiosk, "device-other")
 
 
 async def test_another_kiosk_than_the_label_says(browser, place, others):
-    kiosk = await browser.bluetooth.add("swapped-1", place.radio, shown="kiosk-1")
-    async with browser.phone(kiosk) as phone:
-        alice = Person(phone)
-        await alice.begins(label(place, "kiosk-1"))
-        await alice.sees("link")
-        await alice.presses("connect")
+    async with visitor(browser, place, device="swapped-1", shown="kiosk-1") as (alice, kiosk):
+        await alice.follows(label(place, "kiosk-1"))
         await is_warned(alice, kiosk, "device-other")
 
 
-async def test_a_kiosk_of_another_site(browser, place, others):
-    kiosk = await browser.bluetooth.add("foreign-1", place.radio, shown="kiosk-1")
-    async with browser.phone(kiosk) as phone:
-        alice = Person(phone)
-        await alice.is_let_in(place, "/r/*", on="*", met=False)
-        await alice.knows(place)
-        await alice.presses_text("kiosk-1")
-        await is_warned(alice, kiosk, "credential-other-site")
+async def test_a_kiosk_of_another_site(browser, place, others, alice):
+    kiosk = await alice.comes_near(browser, place, "foreign-1", shown="kiosk-1")
+    await alice.presses_text("kiosk-1")
+    await is_warned(alice, kiosk, "credential-other-site")
 
 
 async def test_a_kiosk_for_which_nobody_vouches(browser, place, others):
-    kiosk = await browser.bluetooth.add("foreign-1", place.radio)
-    async with browser.phone(kiosk) as phone:
-        alice = Person(phone)
+    async with visitor(browser, place, device="foreign-1") as (alice, _):
         await alice.begins()
         await alice.sees("home")
         await alice.presses("find")
@@ -87,79 +80,32 @@ async def test_a_kiosk_for_which_nobody_vouches(browser, place, others):
         await alice.sees("scan")
 
 
-@pytest.mark.parametrize("known", [True, False])
-async def test_an_impostor_with_the_true_credential_and_without_its_key(browser, place, known):
+async def test_an_impostor_with_the_true_credential_and_without_its_key(browser, place, alice):
     """message_2 comes, and its signature is not the kiosk's."""
-    kiosk = await browser.bluetooth.add("kiosk-1", place.radio)
-    kiosk.fault = every_message_2(lambda value: value[:-1] + bytes([value[-1] ^ 1]))
-    async with browser.phone(kiosk) as phone:
-        alice = Person(phone)
-        if known:
-            await alice.is_let_in(place, "/r/*")
-            await alice.presses_text("kiosk-1")
-        else:
-            await alice.begins(label(place))
-            await alice.sees("link")
-            await alice.presses("connect")
+    kiosk = await alice.comes_near(browser, place)
+    kiosk.fault = every_message_2(last_bit)
+    await alice.presses_text("kiosk-1")
+    await is_warned(alice, kiosk, "impostor")
+
+
+async def test_an_impostor_at_a_first_visit(browser, place):
+    async with visitor(browser, place) as (alice, kiosk):
+        kiosk.fault = every_message_2(last_bit)
+        await alice.follows(label(place))
         await is_warned(alice, kiosk, "impostor")
 
 
-async def test_an_impostor_that_repeats_what_the_kiosk_once_said(browser, place):
-    kiosk = await browser.bluetooth.add("kiosk-1", place.radio)
-    async with browser.phone(kiosk) as phone:
-        alice = Person(phone)
-        await alice.is_let_in(place, "/r/*")
-        await alice.connects()
-        await alice.presses("leave")
-        await kiosk.left()
-        said = next(value for direction, value in kiosk.messages if direction == DOWN and MESSAGE_2 in value)
-        said = said[said.index(MESSAGE_2) :]
-        assert len(said) == MESSAGE_2_LENGTH
-        kiosk.messages.clear()
-        kiosk.fault = every_message_2(lambda value: value[: value.index(MESSAGE_2)] + said)
-        await alice.presses_text("kiosk-1")
-        await expect(alice.button("go-back")).to_be_visible()  # what it says makes no sense, or its signature is wrong
-        await alice.sees_one_of("warning", "failed")
-        assert len(asked(kiosk)[-1]) < 100  # message_1 or GET /id: nothing of the person
-
-
-async def test_the_chooser_is_closed(browser, place):
-    kiosk = await browser.bluetooth.add("kiosk-1", place.radio)
-    async with browser.phone(kiosk) as phone:
-        alice = Person(phone)
-        await alice.is_let_in(place, "/r/*")
-        phone.choice = None
-        await alice.presses_text("kiosk-1")
-        await alice.sees("failed")
-        await alice.reads("e-chooser-cancelled")
-        phone.choice = kiosk
-        await alice.presses("try-again")
-        await alice.sees("kiosk")
-
-
-async def test_bluetooth_is_off(browser, place):
-    async with browser.phone() as phone:
-        alice = Person(phone)
-        await alice.is_let_in(place, "/r/*")
-        await browser.bluetooth.switch(False)
-        await alice.presses_text("kiosk-1")
-        await alice.sees("failed")
-        await alice.reads("e-bluetooth-off")
-        await browser.bluetooth.switch(True)
-        phone.choice = await browser.bluetooth.add("kiosk-1", place.radio)
-        await alice.presses("try-again")
-        await alice.sees("kiosk")
-
-
-async def test_a_kiosk_that_does_not_answer_the_call(browser, place):
-    kiosk = await browser.bluetooth.add("kiosk-1", place.radio)
-    async with browser.phone(kiosk) as phone:
-        alice = Person(phone)
-        await alice.is_let_in(place, "/r/*")
-        kiosk.unreachable = True
-        await alice.presses_text("kiosk-1")
-        await alice.sees("failed")
-        await alice.reads("e-connect-failed")
-        kiosk.unreachable = False
-        await alice.presses("try-again")
-        await alice.sees("kiosk")
+async def test_an_impostor_that_repeats_what_the_kiosk_once_said(browser, place, alice):
+    kiosk = await alice.comes_near(browser, place)
+    await alice.connects()
+    await alice.leaves(kiosk)
+    said = next(value for direction, value in kiosk.messages if direction == DOWN and MESSAGE_2 in value)
+    said = said[said.index(MESSAGE_2) :]
+    assert len(said) == MESSAGE_2_LENGTH
+    kiosk.messages.clear()
+    kiosk.fault = every_message_2(lambda value: value[: value.index(MESSAGE_2)] + said)
+    await alice.presses_text("kiosk-1")
+    await expect(alice.button("go-back")).to_be_visible()  # what it says makes no sense, or its signature is wrong
+    await alice.sees_one_of("warning", "failed")
+    assert len(asked(kiosk)[-1]) < 100  # message_1 or GET /id: nothing of the person
+    await alice.leaves(kiosk)

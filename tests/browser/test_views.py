@@ -1,72 +1,21 @@
-"""Every view, at the sizes of a phone and of a desk, light and dark: a picture of each is written to .cache/screenshots
-for people to look at, nothing is wider than the screen, not even a small one, and axe finds nothing to complain of.
-"""
+"""Every view, as album.py has it; those that take two people are in test_people.py."""
 
 import asyncio
-import subprocess
 import time
-from functools import cache
-from pathlib import Path
 
 import pytest
 
 from admit_protocol import rule
 from browser import emulated
-from browser.harness import DESKTOP, PHONE, SMALL
-from browser.person import Person, label
-from imports import ROOT
-
-SHOTS = ROOT / ".cache/screenshots"
-EXAMINED = [(PHONE, "light"), (SMALL, "dark")]  # by axe
-LOOKS = [(size, scheme) for size in (PHONE, DESKTOP) for scheme in ("light", "dark")] + EXAMINED[1:]
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-
-
-@cache
-def axe() -> str:
-    """The text of axe-core."""
-    tool = subprocess.run([ROOT / "tools/phone-tools"], check=True, capture_output=True, text=True)
-    return (Path(tool.stdout.strip()) / "axe-core/axe.min.js").read_text()
-
-
-class Album:
-    """Pictures of the views that somebody sees, each checked as it is taken."""
-
-    def __init__(self, person):
-        self.person = person
-
-    async def takes(self, name: str) -> None:
-        """Look at what is on the page now, in every size and light; then leave it as it was."""
-        page, phone = self.person.page, self.person.phone
-        SHOTS.mkdir(parents=True, exist_ok=True)
-        for (width, height), scheme in LOOKS:
-            await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            await page.set_viewport_size({"width": width, "height": height})
-            if (width, height) != SMALL:
-                await page.screenshot(path=SHOTS / f"{name}-{width}-{scheme}.png")
-            wide = await phone.run("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-            assert wide <= 0, (name, width)
-            if ((width, height), scheme) in EXAMINED:
-                assert await self.complaints() == [], (name, width, scheme)
-        assert await page.get_by_role("heading", level=1).count() == 1, name
-        await page.emulate_media(color_scheme="light")
-        await page.set_viewport_size(dict(zip(("width", "height"), PHONE, strict=True)))
-
-    async def complaints(self) -> list[str]:
-        """What axe has against the page."""
-        run = self.person.phone.run
-        if not await run("'axe' in window"):
-            await run(axe())
-        found = await run(f"axe.run(document, {{ runOnly: {RULES} }}).then((told) => told.violations)")
-        return [f"{each['id']}: {node['html'][:120]}" for each in found for node in each["nodes"]]
+from browser.album import Album
+from browser.harness import SMALL
+from browser.person import Person, label, visitor
 
 
 async def test_views_without_a_kiosk(browser, place):
-    kiosk = await browser.bluetooth.add("kiosk-1", place.radio)
-    async with browser.phone(kiosk) as phone:
-        alice = Person(phone, "Alice")
+    async with visitor(browser, place, name="Alice") as (alice, _):
         album = Album(alice)
-        await phone.open(label(place))
+        await alice.phone.open(label(place))
         await alice.sees("welcome")
         await album.takes("welcome")
         await alice.types("your-name", alice.name)
@@ -91,19 +40,16 @@ async def test_views_without_a_kiosk(browser, place):
 
 
 async def test_views_of_a_wallet(browser, place):
-    kiosk = await browser.bluetooth.add("kiosk-1", place.radio)
-    async with browser.phone(kiosk) as phone:
-        alice = Person(phone, "Alice")
+    async with visitor(browser, place, name="Alice") as (alice, _):
         album = Album(alice)
         now = int(time.time())
-        week = {rule.WINDOWS: [[31, 480, 1080]], rule.BOUNDS: {"seconds": [1, 3]}}
-        await alice.is_let_in(place, ("/r/open", 3, week), "/r/light", delegate=2, expires=now + 9_000_000)
+        week = ("/r/open", 3, {rule.WINDOWS: [[31, 480, 1080]], rule.BOUNDS: {"seconds": [1, 3]}})
+        await alice.is_let_in(place, week, "/r/light", delegate=2, last="light", expires=now + 9_000_000)
         publics = [
             bytes(each) for each in await alice.wallet("return (await wallet.sites())[0].publics.map((p) => [...p]);")
         ]
         await alice.takes(place, place.issue("Alice", publics, ["/r/parcel"], expires=now - 5))
         await alice.takes(place, place.issue("Alice", publics, ["/r/calibrate"], not_before=now + 90_000))
-        await alice.ran_before(place, "light")
         await album.takes("home")
         await alice.goes_to("cards")
         await album.takes("cards")
@@ -129,9 +75,7 @@ async def test_views_of_a_wallet(browser, place):
 
 
 async def test_views_at_a_kiosk(browser, place):
-    kiosk = await browser.bluetooth.add("kiosk-1", place.radio)
-    async with browser.phone(kiosk) as phone:
-        alice = Person(phone, "Alice")
+    async with visitor(browser, place, name="Alice") as (alice, kiosk):
         album = Album(alice)
         present = ("/r/calibrate", 3, {rule.PRESENCE: rule.CODE})
         await alice.is_let_in(place, "/r/open", "/r/light", present, "/r/broken", met=False)
@@ -168,9 +112,7 @@ async def test_views_at_a_kiosk(browser, place):
 
 
 async def test_views_of_what_goes_wrong(browser, place):
-    kiosk = await browser.bluetooth.add("kiosk-1", place.radio)
-    async with browser.phone(kiosk) as phone:
-        alice = Person(phone, "Alice")
+    async with visitor(browser, place, name="Alice") as (alice, kiosk):
         album = Album(alice)
         await alice.is_let_in(place, "/r/open")
         kiosk.unreachable = True
@@ -180,7 +122,7 @@ async def test_views_of_what_goes_wrong(browser, place):
         await alice.presses("go-back")
         await alice.sees("home")
         kiosk.unreachable = False
-        kiosk.fault = emulated.every_message_2(lambda value: value[:-1] + bytes([value[-1] ^ 1]))
+        kiosk.fault = emulated.every_message_2(emulated.last_bit)
         await alice.presses_text("kiosk-1")
         await alice.sees("warning")
         await album.takes("warning")

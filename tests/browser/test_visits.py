@@ -9,16 +9,27 @@ from playwright.async_api import expect
 from admit import admin
 from admit_protocol import rule
 from browser.emulated import UP, Gate
-from browser.person import Person, label
+from browser.person import Person, label, lasting, visitor
 from kiosks import visiting
 
 YEAR_S = 365 * 24 * 3600
+CONDITIONS = [
+    ("/r/open", 3, {rule.BOUNDS: {"seconds": [1, 3]}}),
+    ("/r/calibrate", 3, {rule.PRESENCE: rule.CODE}),
+    ("/r/light", 3, {rule.PRESENCE: rule.BUTTON}),
+    "/r/broken",
+]
+
+
+@pytest.fixture(scope="module")
+def alice(loop, browser, place):
+    """Somebody at kiosk-1 whose card asks for something else with each routine."""
+    with lasting(loop, browser, place, *CONDITIONS) as person:
+        yield person
 
 
 async def test_a_first_visit_from_the_label_on_the_kiosk(browser, place):
-    kiosk = await browser.bluetooth.add("kiosk-1", place.radio)
-    async with browser.phone(kiosk) as phone:
-        alice = Person(phone)
+    async with visitor(browser, place) as (alice, kiosk):
         await alice.begins(label(place))
         assert "#" not in alice.page.url
         await alice.sees("link")
@@ -35,10 +46,7 @@ async def test_a_first_visit_from_the_label_on_the_kiosk(browser, place):
 
 
 async def test_all_stages_are_shown_by_name(browser, place):
-    kiosk = await browser.bluetooth.add("kiosk-1", place.radio)
-    async with browser.phone(kiosk) as phone:
-        alice = Person(phone)
-        await alice.is_let_in(place, "/r/open")
+    async with visitor(browser, place, "/r/open") as (alice, kiosk):
         step = alice.page.locator("[aria-current=step]")
         for at in (1, 2):
             kiosk.fault = gate = Gate(at)
@@ -54,16 +62,10 @@ async def test_all_stages_are_shown_by_name(browser, place):
 
 async def test_a_repeat_visit_takes_four_flights_to_the_result_and_two_for_each_more(browser, place):
     """RFC 9668: message_3 travels with the request."""
-    kiosk = await browser.bluetooth.add("kiosk-1", place.radio)
-    async with browser.phone(kiosk) as phone:
-        alice = Person(phone)
-        await alice.is_let_in(place, "/r/calibrate")
+    async with visitor(browser, place, "/r/calibrate") as (alice, kiosk):
         await alice.connects()
-        await alice.runs("Calibrate")
-        await alice.reads("run-done")
-        await alice.presses("ok")
-        await alice.presses("leave")
-        await kiosk.left()
+        await alice.does("Calibrate")
+        await alice.leaves(kiosk)
         kiosk.messages.clear()
         kiosk.fault = gate = Gate(5)
         await alice.named("Calibrate, Grams").click()
@@ -72,17 +74,14 @@ async def test_a_repeat_visit_takes_four_flights_to_the_result_and_two_for_each_
         gate.open.set()
         await alice.presses("ok")
         await alice.sees("kiosk")
-        await expect(alice.page.get_by_role("progress")).to_have_count(0)
+        await expect(alice.page.get_by_role("progressbar")).to_have_count(0)
         turns = [direction for direction, _ in kiosk.messages]
         assert turns[:8] == ["up", "down"] * 4  # EDHOC, the result; to log in, to list
 
 
 async def test_what_is_not_granted_is_not_offered_and_why_is_told(browser, place):
-    kiosk = await browser.bluetooth.add("kiosk-1", place.radio)
     elsewhen = {rule.WINDOWS: [[1 << (time.gmtime().tm_wday + 3) % 7, 0, 0]]}
-    async with browser.phone(kiosk) as phone:
-        alice = Person(phone)
-        await alice.is_let_in(place, "/r/calibrate", ("/r/open", 3, elsewhen))
+    async with visitor(browser, place, "/r/calibrate", ("/r/open", 3, elsewhen)) as (alice, _):
         await alice.connects()
         await expect(alice.named("Calibrate")).to_be_visible()
         assert await alice.named("Light").count() == 0
@@ -91,24 +90,19 @@ async def test_what_is_not_granted_is_not_offered_and_why_is_told(browser, place
         await alice.reads("e-rule-outside-window")
 
 
-async def test_what_a_rule_bounds_is_refused_with_the_bounds(browser, place):
-    kiosk = await browser.bluetooth.add("kiosk-1", place.radio)
-    async with browser.phone(kiosk) as phone:
-        alice = Person(phone)
-        await alice.is_let_in(place, ("/r/open", 3, {rule.BOUNDS: {"seconds": [1, 3]}}))
-        await alice.connects()
-        await alice.presses_text("Open")
-        field = alice.page.get_by_role("spinbutton")
-        await expect(field).to_have_value("5")
-        await alice.presses("start")
-        await alice.reads("e-rule-argument")
+async def test_what_a_rule_bounds_is_refused_with_the_bounds(browser, place, alice):
+    kiosk = await alice.comes_near(browser, place)
+    await alice.connects()
+    await alice.presses_text("Open")
+    field = alice.page.get_by_role("spinbutton")
+    await expect(field).to_have_value("5")
+    await alice.presses("start")
+    await alice.reads("e-rule-argument")
+    await alice.leaves_routine(kiosk)
 
 
 async def test_numbers_choices_and_switches_are_typed_with_their_bounds(browser, place):
-    kiosk = await browser.bluetooth.add("kiosk-1", place.radio)
-    async with browser.phone(kiosk) as phone:
-        alice = Person(phone)
-        await alice.is_let_in(place, "/r/*")
+    async with visitor(browser, place, "/r/*") as (alice, _):
         await alice.connects()
         await alice.presses_text("Open")
         field = alice.page.get_by_role("spinbutton")
@@ -128,21 +122,17 @@ async def test_numbers_choices_and_switches_are_typed_with_their_bounds(browser,
         await alice.reads("run-done")
 
 
-async def test_a_routine_that_breaks_is_told_and_leaks_nothing(browser, place):
-    kiosk = await browser.bluetooth.add("kiosk-1", place.radio)
-    async with browser.phone(kiosk) as phone:
-        alice = Person(phone)
-        await alice.is_let_in(place, "/r/*")
-        await alice.connects()
-        await alice.runs("Broken")
-        await alice.reads("run-failed")
-        assert "secret" not in await alice.text()
+async def test_a_routine_that_breaks_is_told_and_leaks_nothing(browser, place, alice):
+    kiosk = await alice.comes_near(browser, place)
+    await alice.connects()
+    await alice.runs("Broken")
+    await alice.reads("run-failed")
+    assert "secret" not in await alice.text()
+    await alice.leaves_routine(kiosk)
 
 
 async def test_a_grant_that_was_taken_back(browser, place):
-    kiosk = await browser.bluetooth.add("kiosk-1", place.radio)
-    async with browser.phone(kiosk) as phone:
-        alice = Person(phone, "revoked-alice")
+    async with visitor(browser, place, name="revoked-alice") as (alice, kiosk):
         row = place.give(alice.name, await alice.makes_keys(), "/r/open")
         await alice.takes(place, row.data)
         await alice.knows(place)
@@ -159,10 +149,7 @@ async def test_a_grant_that_was_taken_back(browser, place):
 
 
 async def test_a_grant_that_has_ended(browser, place):
-    kiosk = await browser.bluetooth.add("kiosk-1", place.radio)
-    async with browser.phone(kiosk) as phone:
-        alice = Person(phone)
-        await alice.is_let_in(place, "/r/open", expires=int(time.time()) - 5)
+    async with visitor(browser, place, "/r/open", expires=int(time.time()) - 5) as (alice, kiosk):
         await alice.presses_text("kiosk-1")
         await alice.reads("e-grant-expired")
         await alice.presses("leave")
@@ -173,9 +160,7 @@ async def test_a_grant_that_has_ended(browser, place):
 @pytest.mark.parametrize("years", [-1, 1])
 async def test_a_phone_whose_clock_is_a_year_off_still_opens_the_door(browser, place, years):
     """The kiosk knows the time, not the phone: a grant that seems to have ended is brought all the same."""
-    kiosk = await browser.bluetooth.add("kiosk-1", place.radio)
-    async with browser.phone(kiosk) as phone:
-        alice = Person(phone)
+    async with visitor(browser, place) as (alice, _):
         await alice.page.clock.set_system_time((time.time() + years * YEAR_S) * 1000)
         now = int(time.time())
         await alice.is_let_in(place, "/r/open", not_before=now - 3600, expires=now + 3600)
@@ -185,48 +170,40 @@ async def test_a_phone_whose_clock_is_a_year_off_still_opens_the_door(browser, p
 
 
 async def test_a_kiosk_at_which_somebody_else_has_their_turn(browser, place):
-    kiosk = await browser.bluetooth.add("kiosk-1", place.radio)
-    async with browser.phone(kiosk) as phone:
-        alice = Person(phone)
-        await alice.is_let_in(place, "/r/open")
+    async with visitor(browser, place, "/r/open") as (alice, kiosk):
         async with visiting(place.site, "admin", place.radio) as session:
             await session.request(2, "/login")
-            await alice.presses_text("kiosk-1")
-            await alice.sees("kiosk")
+            await alice.connects()
             await alice.reads("e-login-taken")
         await alice.presses("try-again")
         await expect(alice.page.get_by_text(alice.words("e-login-taken"))).to_have_count(0)
 
 
-async def test_a_person_who_must_be_there_types_the_code_that_the_kiosk_shows(browser, place):
-    kiosk = await browser.bluetooth.add("kiosk-1", place.radio)
-    async with browser.phone(kiosk) as phone:
-        alice = Person(phone)
-        await alice.is_let_in(place, ("/r/calibrate", 3, {rule.PRESENCE: rule.CODE}))
-        await alice.connects()
-        await alice.runs("Calibrate")
-        await alice.reads("run-code")
-        await alice.reads_text("kiosk-1, Test site")
-        shown = await place.shown_code()
-        await alice.types("code-label", "0" * len(shown) if shown.strip("0") else "1" * len(shown))
-        await alice.presses("go-on")
-        await alice.reads("e-code-wrong")
-        await alice.types("code-label", shown)
-        await alice.presses("go-on")
-        await alice.reads("run-done")
+async def test_a_person_who_must_be_there_types_the_code_that_the_kiosk_shows(browser, place, alice):
+    kiosk = await alice.comes_near(browser, place)
+    await alice.connects()
+    await alice.runs("Calibrate")
+    await alice.reads("run-code")
+    await alice.reads_text("kiosk-1, Test site")
+    shown = await place.shown_code()
+    await alice.types("code-label", "0" * len(shown) if shown.strip("0") else "1" * len(shown))
+    await alice.presses("go-on")
+    await alice.reads("e-code-wrong")
+    await alice.types("code-label", shown)
+    await alice.presses("go-on")
+    await alice.reads("run-done")
+    await alice.leaves_routine(kiosk)
 
 
-async def test_a_person_who_must_press_the_button(browser, place):
-    kiosk = await browser.bluetooth.add("kiosk-1", place.radio)
-    async with browser.phone(kiosk) as phone:
-        alice = Person(phone)
-        await alice.is_let_in(place, ("/r/calibrate", 3, {rule.PRESENCE: rule.BUTTON}))
-        await alice.connects()
-        await alice.runs("Calibrate")
-        await alice.reads("run-button")
-        place.board.press()
-        await alice.presses("pressed")
-        await alice.reads("run-done")
+async def test_a_person_who_must_press_the_button(browser, place, alice):
+    kiosk = await alice.comes_near(browser, place)
+    await alice.connects()
+    await alice.runs("Light")
+    await alice.reads("run-button")
+    place.board.press()
+    await alice.presses("pressed")
+    await alice.reads("run-done")
+    await alice.leaves_routine(kiosk)
 
 
 async def test_the_other_language(browser, place):

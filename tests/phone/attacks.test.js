@@ -66,6 +66,7 @@ const { title } = await import("../../phone/views/parts.js");
 const { link } = await import("../../phone/views/scan.js");
 const { takeAddress } = await import("../../phone/acts/wallet.js");
 const { removeSite } = await import("../../phone/acts/papers.js");
+const { askWhy } = await import("../../phone/acts/others.js");
 const { qr } = await import("../../phone/views/qr.js");
 const { keyLink, parseLink } = await import("../../phone/protocol/label.js");
 const p256 = await import("../../phone/protocol/p256.js");
@@ -184,6 +185,17 @@ test("no two requests for consent look the same", () => {
   for (const [at, [seen, which]] of all.entries()) {
     assert.deepEqual(all.filter(([other], i) => i !== at && other === seen).map(([, other]) => other), [], which);
   }
+});
+
+test("to ask why something is not offered asks nobody for their consent", async () => {
+  const wished = [];
+  const denied = { reason: "rule-outside-window" };
+  const kiosk = { routines: async () => new Map([["open", {}]]), wish: async (_, path) => (wished.push(path), Promise.reject(denied)) };
+  const told = async (name) => (Object.assign(state, { busy: false, visit: { kiosk } }), await askWhy(name), state.visit.why);
+  assert.deepEqual(await told("open"), { name: "open", error: null }); // it is offered by now, whether others must consent or not
+  assert.deepEqual(wished, []);
+  assert.deepEqual(await told("light"), { name: "light", error: denied });
+  assert.deepEqual([wished, [...state.visit.routines.keys()]], [["/r/light"], ["open"]]);
 });
 
 // What others say

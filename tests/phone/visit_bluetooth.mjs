@@ -127,7 +127,7 @@ await play({
     await until(() => browser.connects === 1);
     await transport.close();
     await opening;
-    assert.deepEqual([browser.connects, browser.gatt.connected], [2, false]);
+    assert.deepEqual([browser.connects, browser.gatt.connected], [1, false]);
   },
 
   async "what goes wrong in the chooser"() {

@@ -104,6 +104,7 @@ await play({
         assert.fail("it went unseen");
       } catch (error) {
         assert.match(error.reason ?? error.stack, /^(ccm-tag|edhoc-|cbor-|coap-|cose-|block-|request-|oscore-|p256)/);
+        assert.equal(error.isAltered ?? false, number === 4); // after message_2 it is no impostor's
       }
       const outcome = await (found ?? (await visit(wallet))).invoke("tick", {}, id);
       assert.deepEqual([outcome.state, outcome.result], ["done", ticks + 1]);

@@ -193,14 +193,17 @@ await play({
     await unmasked("device-unproven", await walletWith(), { port: await world("stranger", "factory") });
   },
 
-  async "a struck-off kiosk is refused before anything is sent"() {
+  async "a struck-off kiosk is asked who it is, and refused"() {
     const wallet = await known();
     const kiosk = await visit(wallet);
     await world("policy", { notice: [1, [await world("fingerprint")]] });
     await kiosk.routines();
     await refused("device-struck-off", kiosk.keepWitness());
     await kiosk.close();
-    assert.deepEqual(await unmasked("device-struck-off", wallet, {}), []);
+    assert.ok((await unmasked("device-struck-off", wallet, {})).length > 0);
+    const rotated = await world("stranger", "other-key", "kiosk-1", { age_s: -60 });
+    const wanted = { siteId: about.siteId, deviceId: "kiosk-1" };
+    assert.equal((await visit(wallet, { port: rotated, wanted })).deviceId, "kiosk-1"); // its old key is struck off
     await world("policy", { notice: [2, []] });
     const other = await walletWith();
     const visitor = await visit(other);

@@ -91,16 +91,25 @@ async function stayAwake() {
 
 document.documentElement.lang = lang;
 show({ view: "connecting", name: "", site: "", fingerprint: "" });
-const events = new EventSource("events"); // which connects again by itself
 let silence = 0;
-events.onmessage = (/** @type {MessageEvent} */ event) => {
-  clearTimeout(silence);
-  show(JSON.parse(event.data));
-};
-events.onerror = () => {
-  clearTimeout(silence);
-  silence = setTimeout(() => show({ view: "stopped", name: "", site: "", fingerprint: "" }), PATIENCE_MS);
-};
+
+/** Hear what is to be seen. A stream that broke off is taken up again by the browser, one that was refused by us. */
+function listen() {
+  const events = new EventSource("events");
+  events.onmessage = (/** @type {MessageEvent} */ event) => {
+    clearTimeout(silence);
+    show(JSON.parse(event.data));
+  };
+  events.onerror = () => {
+    clearTimeout(silence);
+    silence = setTimeout(() => {
+      show({ view: "stopped", name: "", site: "", fingerprint: "" });
+      if (events.readyState === EventSource.CLOSED) listen();
+    }, PATIENCE_MS);
+  };
+}
+
+listen();
 setInterval(tick, 250);
 document.addEventListener("visibilitychange", stayAwake);
 stayAwake();
