@@ -12,7 +12,7 @@ if sys.implementation.name == "micropython":
     for _name in ("binascii", "collections", "hashlib", "os", "time"):
         sys.modules[_name] = __import__(_name)
 
-from admit_device.ondemand import is_small
+from admit_device.ondemand import borrowed, is_small
 
 # Importing makes almost as much garbage as code. Collected often, it is gone before the next module is put beside it;
 # collected late, it leaves a quarter of the heap in holes that no buffer fits into. A large heap has room for holes,
@@ -23,9 +23,11 @@ if is_small:
 import asyncio
 import json
 
+from ports import faults
 from ports.faults import print_exception
 
 _FAULT_LENGTH = 80
+_TRIAL_S = 90  # a chip computes for some seconds in a self-test
 _LINGER_S = 20  # time for the boot button, before a device that cannot run is reset
 
 
@@ -34,7 +36,8 @@ def main():
     try:
         asyncio.run(serve(open_board()))
     except BaseException as error:  # a board that did not even come up, or what a routine's sys.exit throws past all
-        rescue(error)
+        if not was_on_trial():
+            rescue(error)
         raise
 
 
@@ -57,10 +60,13 @@ async def serve(board):
     """Run the device app on `board`; if it fails, on a board that can be started again, do that."""
     board.watch()
     tending = asyncio.create_task(board.tend())
+    if board.trial == "on":
+        asyncio.create_task(_limit(board))
     try:
         await _device_of(board).run()
     except Exception as error:
-        if not board.restarts:
+        remember(board, error)
+        if not board.restarts or board.trial == "on":
             raise
         print_exception(error)
         await recover(board)
@@ -71,9 +77,11 @@ async def serve(board):
 def _device_of(board):
     """The device app. It is imported here: the board has switched the radio on before."""
     from admit_device.device import Device
+    from admit_device.faults import print_exception
     from admit_device.ondemand import learn_names
 
     learn_names()
+    faults.tell = print_exception
     namespace, profile = routines_of(board), None
     if board.test_identity:
         from admit_device.strangers import load
@@ -87,16 +95,16 @@ def _device_of(board):
 
 def routines_of(board):
     """The names that the board's routines file defines; none if it fails, which is told in `board.faults`."""
-    from admit_device.ondemand import borrowed
-
     try:
-        if board.reset_cause == "watchdog" and board.routines_file:
+        if board.reset_cause == "watchdog" and board.routines_file and not board.trial:
             raise RuntimeError("the watchdog ended the last run")
         namespace = load_routines(board.routines_file)
         with borrowed():
             from admit_device.routine_forms import collect
+            from admit_device.sensors import declared
 
             collect(namespace)
+            declared(namespace)
         return namespace
     except (Exception, SystemExit) as error:  # a site's own file may raise anything
         print_exception(error)
@@ -119,6 +127,23 @@ def load_routines(path):
     return namespace
 
 
+async def _limit(board):
+    """A trial that comes to no end has failed."""
+    await asyncio.sleep(_TRIAL_S)
+    if board.trial == "on":
+        board.updates().fail("trial-too-long")
+        board.restart()
+
+
+def was_on_trial():
+    """Is the set that runs on trial? Then main.py sees to what follows."""
+    try:
+        with open("/trial") as file:
+            return file.read(2)[1:] == "1"
+    except OSError:
+        return False
+
+
 async def recover(board):
     """The app has ended. A device of a site starts again, since the REPL would give away its key; any other one goes
     to the REPL, where it can be mended.
@@ -130,6 +155,18 @@ async def recover(board):
     board.restart()
 
 
+def remember(board, error):
+    """Keep what ended the app: `admit health` tells it later. Nothing that goes wrong here may keep the reset away."""
+    gc.collect()
+    try:
+        with borrowed():
+            from admit_device.crash import keep
+
+            keep(board, error)
+    except Exception as failed:
+        print_exception(failed)
+
+
 def rescue(error):
     """There is no board left to ask. A chip that belongs to a site starts again all the same; returns for others."""
     try:
@@ -137,6 +174,7 @@ def rescue(error):
     except ImportError:  # a PC
         return
     if belongs_to_site(Bare()):
+        remember(Bare(), error)
         print_exception(error)
         Bare().restart()  # at once: a door may be open, and nobody is left to close it
 

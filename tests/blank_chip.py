@@ -19,6 +19,7 @@ class BlankChip:
     def __enter__(self):
         self._thread.start()
         self._do(self.board.start())
+        self._do(self.board.expect("MicroPython v"))
         return self
 
     def __exit__(self, *_):

@@ -194,8 +194,12 @@ class CliKiosk(Typist):
 
     def start(self, *words, **more):
         """As a Typist does; what the kiosk is then expected to say has not been said before."""
-        self.board._expected = self.board._lines
+        self.listen(self.board)
         return super().start(*words, **more)
+
+    def listen(self, board):
+        """What this board is expected to say has not been said before."""
+        board._expected = board._lines
 
     def factory_board(self, name, air=None):
         """A new board with power, without radio unless it is given an air."""

@@ -12,7 +12,7 @@ LIMIT = 0.15  # block erases a record
 def on_flash(what):
     """What the script tells, a dict; `what`: "wear" or "cuts". Whatever it asserts has held."""
     done = subprocess.run(
-        [_micropython(), "-X", "heapsize=64m", ROOT / "tests/micropython/journal_on_flash.py", what],
+        [micropython(), "-X", "heapsize=64m", ROOT / "tests/micropython/journal_on_flash.py", what],
         cwd=ROOT,
         env=os.environ | {"MICROPYPATH": f"{ROOT}/firmware:{ROOT}/tests:.frozen"},
         capture_output=True,
@@ -23,6 +23,7 @@ def on_flash(what):
     return next(json.loads(line) for line in done.stdout.splitlines() if line.startswith("{"))
 
 
-def _micropython():
+def micropython():
+    """The path of the interpreter."""
     tool = [ROOT / "tools/micropython"]
     return os.environ.get("ADMIT_MICROPYTHON") or subprocess.check_output(tool, text=True).strip()

@@ -49,6 +49,10 @@ class Memory:
     def names(self):
         return sorted(self.files)
 
+    @property
+    def writes(self):
+        return self.changes
+
     def append(self, name, record):
         self._change()
         self.files.setdefault(name, []).append(bytes(record))
@@ -61,7 +65,7 @@ class Memory:
 
     def erase(self):
         self._change()
-        self.files = {}
+        self.files, self.damaged = {}, []
 
     def _mend(self, name):
         if name in self.damaged:

@@ -133,7 +133,7 @@ class World:
         if kind in ("impostor", "other-anchor"):
             rig.device.identity.credential = self._credential()
         if kind == "other-anchor":
-            rig.device.identity.anchor_data = other.anchor.encode
+            rig.device.identity.kept = lambda field: other.anchor.encode()
         return await self.others.enter_async_context(serve(rig))
 
     async def gateway(self):

@@ -25,6 +25,7 @@ from admit_protocol.edhoc_initiator import Initiator
 from admit_protocol.gatt import GattLayer
 from admit_protocol.suite import Suite
 from memory_ports import WEDNESDAY, Dice, HandClock, Links, Memory, Outputs
+from ports.updates import Updates
 
 LONG = 200  # bytes of a body: more goes in blocks
 ALL = [("*", 127, {})]
@@ -78,6 +79,8 @@ class Rig:
 
     name, board_id, reset_cause = "rig", b"\x02rig\x00\x01", "power"
     test_only, faults, set_hash = False, (), None
+    was_doing, done = b"", None  # before the watchdog's reset; what it was told last
+    port, trial, flash = "virtual", None, None  # `flash`: the folder of an Updates
     restarted = None  # the last `repl` that restart() was given
 
     def __init__(self, namespace=None, site=None, device_id="kiosk-1", profile=None):
@@ -100,6 +103,19 @@ class Rig:
 
     def installed(self):
         return self.set_hash
+
+    def vitals(self):
+        used = [len(each if isinstance(each, bytes) else b"".join(each)) for each in self.storage.files.values()]
+        return None, 65536, 65536 - sum(used)
+
+    def doing(self, what):
+        self.done = what
+
+    def updates(self):
+        return Updates(self.flash) if self.flash else None
+
+    def watch(self):
+        pass
 
     def restart(self, repl=False):
         self.restarted = repl

@@ -37,8 +37,12 @@ from admit_protocol import (
     oscore,
     oscore_client,
     oscore_option,
+    receipt,
+    release,
+    rotation,
     rule,
     slip,
+    wipe,
 )
 from admit_protocol.edhoc_initiator import Initiator
 from admit_protocol.edhoc_responder import Responder
@@ -95,7 +99,10 @@ class FixedSuite(HostSuite):
 AUTHORITY, ECDH, DEVICE, ALICE, ALICE_SIGNS, BOB = [
     FixedKey(name) for name in ("authority", "authority ecdh", "device", "alice", "alice signs", "bob")
 ]
-SEAL_KEY = derived_key.private_key(DEVICE.secret, b"admit:seal", HostSuite())
+NEXT_KEY, NEXT_AUTHORITY, NEXT_ECDH, HEIR = [
+    FixedKey(name) for name in ("next device key", "next authority", "next ecdh", "heir")
+]
+SEAL_KEY, NEXT_SEAL = [derived_key.private_key(key.secret, b"admit:seal", HostSuite()) for key in (DEVICE, NEXT_KEY)]
 ANCHOR = anchor.Anchor(AUTHORITY.public, ECDH.public, "Example Works")
 CREDENTIAL = issuing.credential(
     AUTHORITY,
@@ -130,6 +137,9 @@ DELEGATION = issuing.delegation(
     WEDNESDAY - 600,
     expires=WEDNESDAY + 86400,
 )
+NEXT = anchor.Anchor(NEXT_AUTHORITY.public, NEXT_ECDH.public, "Next Works")
+VOUCHER = issuing.voucher(AUTHORITY, 1, DEVICE_ID, DEVICE.public, ANCHOR.site_id, NEXT.encode(), None, WEDNESDAY)
+EXCHANGED = ANCHOR.site_id, DEVICE_ID, DEVICE.public, NEXT_KEY.public, NEXT_SEAL.public
 LOCKDOWN = [rule.LOCKDOWN, ["everyone"], ["role:security"], "*", 127, {}, "fire"]
 BUNDLE = issuing.bundle(
     AUTHORITY,
@@ -160,6 +170,8 @@ def examples():
     """{name: bytes} of every example."""
     found = {}
     found.update(documents())
+    found.update(later_life())
+    found.update(releases())
     found.update(handshake())
     found.update(messages())
     found.update(bodies())
@@ -202,6 +214,36 @@ def documents():
             WEDNESDAY,
         ),
     }
+
+
+def later_life():
+    """What is signed when a device changes its key or its site, or ends."""
+    head = journal.first_head(DEVICE.public)
+    joined = journal.encode_record(0, WEDNESDAY, journal.COMMISSIONED, None, DEVICE_ID, journal.DONE, {})
+    wiped = 1, journal.chain(head, joined), 3, WEDNESDAY, "moved house"
+    gone = DEVICE_ID, kdf.sha256(VOUCHER), NEXT.site_id, HEIR.public, 2, head, 7, WEDNESDAY
+    return {
+        "voucher": VOUCHER,
+        "receipt": receipt.sign(DEVICE, ANCHOR.site_id, *gone),
+        "rotation-by-old": rotation.sign(DEVICE, cose.ROTATION, *EXCHANGED),
+        "rotation-by-new": rotation.sign(NEXT_KEY, cose.POSSESSION, *EXCHANGED),
+        "wipe-certificate": wipe.sign(DEVICE, ANCHOR.site_id, DEVICE_ID, *wiped),
+    }
+
+
+def releases():
+    """A release of SET, and what leads from it to another set."""
+    rows = [row(*each) for each in sorted(SET.files.items())]
+    runs_on = ["virtual"], "virtual", 6, 40000, WEDNESDAY - 600, WEDNESDAY + 90 * 86400
+    return {
+        "release-manifest": issuing.release(AUTHORITY, ANCHOR.site_id, "1.4.0", 7, 5, rows, *runs_on),
+        "release-list": release.encode_list(rows),
+        "release-delta": release.delta(rows, [rows[0], row("b/c.mpy", b"tri"), row("d.mpy", b"")], SET.hash),
+    }
+
+
+def row(name, content):
+    return name, len(content), kdf.sha256(content)
 
 
 def handshake():
@@ -293,7 +335,7 @@ def bodies():
     cable = Phone(rig, server=rig.cable)
     found = {"core": cable.plain(coap.GET, "/.well-known/core").payload}
     found["id-factory"] = cable.plain(coap.GET, "/id").payload
-    found["release"] = release(cable.plain(coap.GET, "/release").payload)
+    found["release"] = installed(cable.plain(coap.GET, "/release").payload)
     found["reset"] = cbor.encode({1: 1})
     found["identity-post"] = cbor.encode({1: kdf.sha256(b"admit example: contribution")})
     found["identity-key"] = cable.plain(coap.POST, "/identity", found["identity-post"]).payload
@@ -312,12 +354,13 @@ def bodies():
     assert admin.request(coap.POST, "/bundle", SEALED_BUNDLE).code == coap.CHANGED
     found["journal"] = admin.request(coap.GET, "/journal", query="from=2").payload
     health = cbor.decode(admin.request(coap.GET, "/health").payload)
-    health["heap_free"] = 61000  # what a board has left; unknown here
+    health["heap_free"], health["heap_low"] = 61000, 23500  # what a board has left; unknown here
     found["health"] = cbor.encode(health)
+    found["health-log"] = admin.request(coap.GET, "/health", query="log=0").payload
     return found
 
 
-def release(payload):
+def installed(payload):
     """As a board says it that runs a set; here nothing is installed, and the version of MicroPython is the test's."""
     return cbor.encode(cbor.decode(payload) | {2: SET.hash, 4: "1.25.0", 5: 6})
 

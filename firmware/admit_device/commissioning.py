@@ -5,13 +5,12 @@ and the site's trust anchor. Each may be repeated after a torn cable. The proof 
 the secret of the sealed label that was handed over it (DESIGN section 4, sealed.py); afterwards both are refused.
 """
 
+from admit_device.fresh_key import contribution_in, forget_site, mixed_secret
 from admit_device.identity import ANCHOR, CREDENTIAL, FACTORY, LABEL, SECRET, TEST_ONLY
-from admit_protocol import anchor, cbor, cose, credential, kdf
+from admit_protocol import anchor, cbor, cose, credential
 from admit_protocol.coap import CHANGED, CONTENT_CBOR, POST, response
 from admit_protocol.const import const
-from admit_protocol.errors import AdmitError, Conflict, Denied, LocalError, Malformed, Untrusted
-
-_OF_THE_BOARD = ("boots", "time-floor")  # in storage: what a new key does not make obsolete
+from admit_protocol.errors import Conflict, Denied, LocalError, Malformed, Untrusted
 
 # Bodies of /identity.
 _CONTRIBUTION = const(1)
@@ -50,7 +49,7 @@ def make_key(identity, contribution, test_only=False):
     """
     _check_factory(identity)
     if identity.key is None:
-        secret = _mixed_secret(identity.suite, contribution)
+        secret = mixed_secret(identity.suite, contribution)
         identity.keep({SECRET: secret, TEST_ONLY: True if test_only else None})
     return identity.key.public
 
@@ -77,11 +76,9 @@ def commission(identity, credential_data, anchor_data):
 
 
 def _make_key(identity, body, ports):
-    contribution = cbor.expect(body.get(_CONTRIBUTION), bytes, "commissioning-contribution")
-    if len(contribution) < 32:
-        raise Malformed("commissioning-contribution", "at least 32 bytes")
-    if identity.key is None:
-        _forget_past(ports.storage)
+    contribution = contribution_in(body)
+    if identity.key is None:  # a new key is a new life: what an earlier one left may have been another site's
+        forget_site(ports.storage)
     public = make_key(identity, contribution, ports.test_only)
     if _LABEL in body:
         _seal(identity, cbor.expect(body[_LABEL], bytes, "commissioning-label"))
@@ -95,30 +92,26 @@ def _commission(identity, clock, body):
     was = identity.state
     credential_data = cbor.expect(body.get(_CREDENTIAL), bytes, "commissioning-credential")
     anchor_data = cbor.expect(body.get(_ANCHOR), bytes, "commissioning-anchor")
-    now = cbor.expect(body.get(_NOW), int, "commissioning-time")
-    if not _EARLIEST_S <= now < _LATEST_S:
-        raise Malformed("commissioning-time")
+    now = check_time(body.get(_NOW))
     commission(identity, credential_data, anchor_data)
     if was == FACTORY and clock.now() is None:
-        _set(clock, now)
+        take_time(clock, now)
     return response(CHANGED)
 
 
-def _set(clock, now):
+def check_time(now):
+    """What a host says of the time, unix seconds, once a clock can show it. Raises Malformed("commissioning-time")."""
+    if not _EARLIEST_S <= cbor.expect(now, int, "commissioning-time") < _LATEST_S:
+        raise Malformed("commissioning-time")
+    return now
+
+
+def take_time(clock, now):
     """The host tells the time; who is believed in the key that signs for the site is believed in this."""
     try:
         clock.answer(now, clock.monotonic_ms() - _TOLD_MS)
     except Conflict:
         pass  # an earlier life saw a later time: this one begins with that
-
-
-def _forget_past(storage):
-    """A new key is a new life. What an earlier one left behind, whose key was lost, may be another site's: its grants
-    were verified against another anchor.
-    """
-    for name in storage.names():
-        if name not in _OF_THE_BOARD:
-            storage.remove(name)
 
 
 def _seal(identity, secret):
@@ -137,14 +130,3 @@ def _is_sealed(session):
 def _check_factory(identity):
     if identity.credential:
         raise Conflict("identity-commissioned", "the device already belongs to a site: reset it first")
-
-
-def _mixed_secret(suite, contribution):
-    """A private key that is random if either our own source or the host's contribution is."""
-    while True:
-        secret = kdf.hmac_sha256(contribution, suite.random(32))
-        try:
-            suite.private_key(secret)
-            return secret
-        except AdmitError:  # zero or not below the group order: once in 2^32
-            continue

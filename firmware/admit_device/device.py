@@ -17,10 +17,10 @@ import gc
 from admit_device.clock import Clock
 from admit_device.faults import print_exception
 from admit_device.front import Front
-from admit_device.identity import COMMISSIONED, Identity
+from admit_device.identity import COMMISSIONED
 from admit_device.kiosk import Kiosk
 from admit_device.links import Listener
-from admit_device.ondemand import borrowed, rest, settle
+from admit_device.ondemand import borrowed, is_small, rest, settle
 from admit_device.profile import Profile
 from admit_protocol import journal as records
 from admit_protocol.const import const
@@ -31,7 +31,6 @@ VERSION = const("0.1.0")
 _QUIET_MS = const(100)  # prepare only after so much silence: a visitor in the middle of a handshake comes first
 _FACTORY_NAME = const("admit-factory")
 _ANSWER_S = const(1)
-_FRESH_MS = const(10_000)
 
 
 class Device:
@@ -46,11 +45,11 @@ class Device:
         self.profile = profile or Profile()
         self.suite = Suite(ports.entropy.random)
         self.clock = Clock(ports.clock, ports.storage)
-        self.identity = Identity(ports.keystore, self.suite)
-        self.access = self.sessions = self.login = self.journal = self.preparation = None
+        self.identity = self.access = self.sessions = self.login = self.journal = self.preparation = None
         self._heard_ms = self.clock.monotonic_ms()
         self._is_resting = False
-        self._installed = None  # (the set's hash, when it was read)
+        self.staging = self.set_read = None  # see releases.py
+        self.heap_low = 1 << 29  # the fewest bytes of heap that were left, garbage not counted
         self._wake = asyncio.Event()
         self.kiosk = Kiosk(ports.outputs, self.clock, self._output_changed)
         self.front = Front(self, self._send, self._unseal)
@@ -80,6 +79,11 @@ class Device:
         """Serve until cancelled."""
         await self.start()
         settle()
+        if self.ports.trial == "on":
+            with borrowed():
+                from admit_device.trial import prove
+
+                prove(self)
         try:
             while True:
                 guarded(self.expire)
@@ -113,25 +117,9 @@ class Device:
             self._rest()
         return self.preparation.step(self.identity.key)
 
-    def joined(self):
-        """The identity has changed: the device may belong to a site now."""
-        with borrowed():
-            from admit_device.opening import join
-
-            join(self)
-
     def after_answer(self, action):
         """Do `action` when the answer to the present request has had time to go out."""
         self.kiosk.after(_ANSWER_S, action)
-
-    def installed(self):
-        """The hash of the firmware set that runs, or None. Who asks twice in ten seconds, as a host before and after it
-        makes the board a device, has the flash read once: a chip takes a second for that.
-        """
-        now_ms = self.clock.monotonic_ms()
-        if self._installed is None or now_ms - self._installed[1] >= _FRESH_MS:
-            self._installed = self.ports.installed(), now_ms
-        return self._installed[0]
 
     def faults(self):
         """What is wrong with the device, as texts."""
@@ -152,14 +140,6 @@ class Device:
         else:
             state = "fault" if self.faults() else "ready"
         self.ports.outputs.set("status", state)
-
-    def policy_changed(self):
-        """Whoever was shut out by it loses their turn at once, and the claim of their link to its place."""
-        self.sessions.reconsider()
-        session = self.login.session
-        if session is not None and not self.access.has_standing(session):
-            self.login.close(session)
-        self.show_state()  # which a damaged policy had changed
 
     def record_login(self, session, logged_in):
         """Journal that it is, or was, a session's turn at the kiosk."""
@@ -202,6 +182,9 @@ class Device:
         """Let go of what nobody needs at the moment."""
         busy = [part for part in (self.sessions, self.front) if part and part.busy()]
         if self._quiet() and not busy and not self._is_visited():
+            if is_small and not self._is_resting:  # all that the last visit took is still there
+                gc.collect()
+                self.heap_low = min(self.heap_low, gc.mem_free())
             self.front.rest(not any([listener.has_links() for listener in self._listeners]))
             for part in self._listeners + [self.sessions]:
                 if part:

@@ -6,6 +6,7 @@ newcomer's phone shows a code made of the session; the admin, in a session of th
 narrower grant of theirs. Wrong codes are attempts.py's. Loaded for that alone.
 """
 
+from admit_device.grants_resource import adopt
 from admit_protocol import cbor, cose, enrolment, grant
 from admit_protocol import journal as records
 from admit_protocol.coap import CHANGED, CONTENT, CONTENT_CBOR, GET, response
@@ -57,7 +58,7 @@ def _field(body, key, kind=bytes):
 def _adopt(child, session, device):
     """The grant counts from now on, here and at the next visit."""
     device.profile.grants(device.access.storage, device.identity, device.suite).remember(child)
-    session.adopt(child)
+    adopt(child, session)
     device.sessions.reconsider()
 
 
@@ -70,8 +71,8 @@ def _redeem(body, request, device):
     session, access = request.session, device.access
     try:
         invite, child = _proven(body, session, device)
-    except Unverified:  # who tries again begins again
-        device.journal.count_failure()
+    except Unverified as error:  # who tries again begins again
+        device.journal.count_failure(error.reason)
         device.sessions.close(session)
         raise
 

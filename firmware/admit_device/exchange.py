@@ -8,6 +8,7 @@ Long bodies are bodies.py's, standing requests observers.py's.
 import asyncio
 
 from admit_device.bodies import Bodies
+from admit_device.faults import note
 from admit_device.ondemand import OnDemand, borrowed
 from admit_device.request import Request
 from admit_device.sessions import HandshakeFailed
@@ -37,6 +38,8 @@ from admit_protocol.errors import AdmitError, NotFound
 
 # What OSCORE and CoAP add to a block: OSCORE option 14, tag 8, token 8, inner code and options 24, markers 2.
 _OVERHEAD = const(56)
+
+_OUR_FAULT = const(0xA0)  # 5.00
 
 _HANDSHAKE = (".well-known", "edhoc")
 
@@ -231,6 +234,8 @@ def _refusal(error):
 
 def _problem(error):
     rule = getattr(error, "rule", None)
+    if error.coap == _OUR_FAULT:
+        note("refused: " + error.reason)
     with borrowed():
         from admit_protocol import problem
 

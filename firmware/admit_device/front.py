@@ -77,7 +77,7 @@ class Front:
         if self._resources is None:
             device = self._device
             self._resources = self._serving_code()(self.expect().begin_handshake, self._seldom)
-            if device.sessions:
+            if device.sessions and not device.identity.ending:
                 self._resources.open_site(device.access, device.journal, device.login, device.sessions, self._routine)
         return self._resources
 

@@ -11,6 +11,7 @@ from admit_protocol.const import const
 from admit_protocol.errors import Malformed, MethodNotAllowed, Untrusted
 
 _MAX_HANDED_IN = const(6)
+_MAX_GRANTS = const(4)  # of one session
 
 
 def answer(request, device):
@@ -30,9 +31,20 @@ def answer(request, device):
         if device.access.decide_standing(each).allowed:  # who was taken back leaves nothing here, and pushes nobody out
             device.journal.record(records.CHAIN, session.subject.key, "", records.DONE, {records.BY: each.id})
             grants.remember(each)
-        session.adopt(each)
+        adopt(each, session)
     device.sessions.reconsider()
     return response(CHANGED)
+
+
+def adopt(verified, session):
+    """Let a verified grant of the very key that authenticated count in its session; a newcomer's is the first.
+
+    Raises Untrusted("grant-other-key").
+    """
+    if verified.key != session.subject.key:
+        raise Untrusted("grant-other-key", "the grant is for another key")
+    known = [] if session.newcomer else [each for each in session.grants if each.kid != verified.kid]
+    session.grants = (known + [verified])[-_MAX_GRANTS:]
 
 
 def _parse(payload):

@@ -34,7 +34,7 @@ class Handshakes:
         self._suite = suite
         self._clock = clock
         self._profile = profile
-        self._own = profile.own(identity)
+        self._identity = identity
         self._grants = grants
         self._preparation = preparation
         self._under_way = {}
@@ -42,7 +42,7 @@ class Handshakes:
     def begin(self, link, message_1, taken):
         """message_2. `taken`: the Recipient IDs of all sessions."""
         self.abandon(link)
-        responder = Responder(self._suite, self._profile.methods, CIPHER_SUITES, *self._own)
+        responder = Responder(self._suite, self._profile.methods, CIPHER_SUITES, *self._profile.own(self._identity))
         c_i = responder.parse_message_1(message_1)[1]
         c_r = self._free_identifier(c_i, taken)
         self._under_way[link] = Handshake(responder, c_r, self._clock.monotonic_ms())

@@ -12,6 +12,7 @@ from admit_protocol.const import const
 
 FACTORY = const("factory")
 COMMISSIONED = const("commissioned")
+DYING = const("dying")
 
 # What is kept, by its key in the stored map.
 SECRET = const(1)
@@ -19,6 +20,11 @@ CREDENTIAL = const(2)
 ANCHOR = const(3)
 TEST_ONLY = const(5)  # True if the key was made without a hardware source of randomness
 LABEL = const(4)  # [secret of the sealed label, wrong proofs of it]; gone once the device has joined a site
+ENDING = const(6)  # what storage holds must go; with a list the identity too: see wiping.py
+NEXT = const(7)  # the secret of a key that is to be the device's, once the authority has signed for it: see rotation.py
+OLD = const(8)  # the secret of the key before, for what is still sealed to it
+HEIR = const(9)  # [the secret of the key that the device will have at another site, that site's id]: see ownership.py
+RECEIPT = const(10)  # from the last change of sites, for the owner before
 
 _NAME = const("identity")
 _SEAL = const(b"admit:seal")
@@ -41,8 +47,8 @@ class Identity:
 
     @property
     def state(self):
-        """FACTORY until the device has joined a site, then COMMISSIONED."""
-        return COMMISSIONED if self.credential else FACTORY
+        """FACTORY until the device has joined a site, then COMMISSIONED; DYING while a wipe is under way."""
+        return DYING if self.ending else COMMISSIONED if self.credential else FACTORY
 
     @property
     def device_id(self):
@@ -52,14 +58,18 @@ class Identity:
     @property
     def seal_key(self):
         """The key to which bundles for this device are sealed: made of the device key's secret, for each of them."""
+        return self.seal_key_of(self.kept(SECRET))
+
+    def seal_key_of(self, secret):
+        """The seal key that goes with a device key's secret."""
         with borrowed():
             from admit_protocol.derived_key import private_key
 
-            return private_key(self._stored()[SECRET], _SEAL, self.suite)
+            return private_key(secret, _SEAL, self.suite)
 
-    def anchor_data(self):
-        """The site's anchor, whole."""
-        return self._stored()[ANCHOR]
+    def kept(self, field):
+        """What is kept as `field`, or None."""
+        return self._stored().get(field)
 
     def keep(self, fields):
         """Store `fields` (values by SECRET, CREDENTIAL, ANCHOR, …; None removes one) beside what is there, in one
@@ -77,6 +87,7 @@ class Identity:
 
     def _load(self, fields):
         self.label = fields.get(LABEL)
+        self.ending = fields.get(ENDING)
         self.test_only = fields.get(TEST_ONLY, False)
         if SECRET in fields:
             with borrowed():

@@ -4,7 +4,7 @@ The record format and the chain are admit_protocol.journal's; this file decides 
 are dropped the chain goes on, so that a reader who missed them sees a gap, never a forgery. Reading: journal_page.py.
 """
 
-from admit_device.faults import print_exception
+from admit_device.faults import note, print_exception, totals
 from admit_device.segments import Segments
 from admit_protocol import journal
 from admit_protocol.const import const
@@ -39,6 +39,7 @@ class Journal:
         self._failures = 0
         self._failures_due_ms = 0
         self._denial, self._denied_ms, self._repeated = None, 0, 0
+        self.looks = ()  # (who, when) of those who look at the health: resources.py has the rule
         self._denied = []  # [who, since, how many were written], the latest last
 
     @property
@@ -108,9 +109,11 @@ class Journal:
         """A policy bundle was applied; `who` carried it."""
         self.record(journal.POLICY, who, "", journal.DONE, {journal.EPOCH: epoch})
 
-    def count_failure(self):
+    def count_failure(self, reason):
         """A handshake failed. Counted in RAM: strangers who knock must not wear the flash."""
         self._failures += 1
+        totals[5] += 1
+        note("handshake: " + reason)
 
     def flush_failures(self):
         """Say in one record how many handshakes failed, if any did, and then nothing more of it for an hour."""

@@ -5,7 +5,7 @@ on the air are taken the oldest link without a proven peer goes. Datagrams know 
 go of whoever has been silent longest. What a message means is resources.py's to say.
 """
 
-from admit_device.faults import print_exception
+from admit_device.faults import print_exception, totals
 from admit_device.ondemand import OnDemand
 from admit_protocol.const import const
 
@@ -59,8 +59,10 @@ class Listener:
         layer = self._layer(mtu)
         self._opened += 1
         self._links[number] = Link(self._server.kind, number, self._opened, layer, self._clock.monotonic_ms())
-        if self._server.kind == "ble" and len(self._links) >= self._server.max_links:
-            self._make_room(number)
+        if self._server.kind == "ble":
+            totals[2] += 1
+            if len(self._links) >= self._server.max_links:
+                self._make_room(number)
         self._wake()
 
     def received(self, number, data):
@@ -166,9 +168,12 @@ class Listener:
         """The last place is taken: the oldest link without a proven peer goes, so that the next visitor gets in."""
         candidates = [each for each in self._links.values() if not each.proven and each.number != newest]
         if candidates:
+            totals[4] += 1
             self._drop(min(candidates, key=lambda each: each.order))
 
     def _drop(self, link):
+        if link.kind == "ble":
+            totals[3] += 1
         self.closed(link.number)
         try:
             self._server.close(link.number)

@@ -1,10 +1,12 @@
 """What happens once: when a device starts, and when it joins a site. Loaded for that alone."""
 
+from admit_device import faults
 from admit_device.device import guarded
 from admit_device.faults import print_exception
 from admit_device.identity import COMMISSIONED
 from admit_device.ondemand import kept
 from admit_device.routine_forms import collect
+from admit_device.wiping import CERTIFICATE
 from admit_protocol import cbor
 from admit_protocol import journal as records
 from admit_protocol.errors import StorageError
@@ -12,12 +14,20 @@ from admit_protocol.errors import StorageError
 
 def open_device(device, namespace):
     """The device starts; `namespace` has the names of its routines file."""
+    _begin_log(device.ports.clock)
+    device.identity = _identity_of(device.ports, device.suite)
     device.boots = _count_boot(device.ports.storage)
+    guarded(lambda: _note_start(device))
     device.routines, device.outputs = collect(namespace)
+    device.sensors = namespace.get("sensors", {})  # start.py has looked at their form
     device.kiosk.rest(device.outputs)
     if device.identity.state == COMMISSIONED:
         _open_site(device)
         guarded(lambda: _record_start(device))
+    if device.ports.trial:
+        from admit_device.trial import settle
+
+        guarded(lambda: settle(device))
 
 
 def join(device):
@@ -64,6 +74,37 @@ def _settle(device):
 def _record_start(device):
     _settle(device)
     device.journal.record(records.BOOT, None, "", records.DONE, {records.COUNT: device.boots})
+
+
+def _begin_log(clock):
+    """`clock` counts from now: the log is empty."""
+    faults.clock, faults.last = clock, None
+    del faults.lines[:]
+    faults.totals[:] = [0] * 6
+
+
+def _identity_of(ports, suite):
+    """The Identity; what a power cut left of a wipe is done first, if there is any."""
+    with kept():
+        from admit_device.identity import Identity
+
+    if CERTIFICATE not in ports.storage.names():
+        identity = Identity(ports.keystore, suite)
+        if not identity.ending:
+            return identity
+    from admit_device.wiping import open_identity
+
+    return open_identity(ports, lambda: Identity(ports.keystore, suite))
+
+
+def _note_start(device):
+    """Say in the log, and after a watchdog in the crash record, why the device starts."""
+    ports = device.ports
+    faults.note("start %d: %s" % (device.boots, ports.reset_cause))
+    if ports.reset_cause == "watchdog":
+        from admit_device.crash import keep_watchdog
+
+        keep_watchdog(ports, device.boots)
 
 
 def _count_boot(storage):

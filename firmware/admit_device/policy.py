@@ -6,9 +6,10 @@ and all of it is stored in one write, so that a power cut leaves the old policy 
 
 from admit_device.access import Revoked
 from admit_device.faults import print_exception
+from admit_device.identity import OLD
 from admit_protocol import cbor
 from admit_protocol.const import const
-from admit_protocol.errors import AdmitError, Conflict, Replayed, TooLarge
+from admit_protocol.errors import AdmitError, Conflict, Replayed, TooLarge, Unverified
 from admit_protocol.kdf import sha256
 
 _POLICY = const("policy")
@@ -41,7 +42,7 @@ def apply_bundle(access, data):
     """
     from admit_protocol import bundle
 
-    fresh = bundle.parse(bundle.open_sealed(data, access.identity.seal_key, access.suite))
+    fresh = bundle.parse(_unsealed(access, data))
     bundle.verify(fresh, access.identity.anchor, access.identity.device_id, access.suite)
     digest = sha256(fresh.data)[:16]
     kept = _kept(access)
@@ -69,6 +70,20 @@ def stored_notice(access):
     """What the policy tells phones, or None."""
     kept = _kept(access)
     return kept[_NOTICE] if kept else None
+
+
+def _unsealed(access, data):
+    """What a bundle says; while a key is being exchanged it may be sealed to either."""
+    from admit_protocol.bundle import open_sealed
+
+    identity = access.identity
+    try:
+        return open_sealed(data, identity.seal_key, access.suite)
+    except Unverified:
+        old = identity.kept(OLD)
+        if old is None:
+            raise
+        return open_sealed(data, identity.seal_key_of(old), access.suite)
 
 
 def _store(access, policy, digest):

@@ -10,6 +10,7 @@ storage     read(name) -> bytes or None          StorageError("storage-corrupt")
                                                  one of which read says "storage-corrupt"
             remove(name)                         no error if absent
             names() -> list of str
+            writes: how many there have been since the start
             append(name, record)                 whole or absent; a torn tail is dropped by the next reader
             records(name) -> generator of bytes  one record in memory at a time; StorageError("storage-corrupt") at a
                                                  bad one, but for a torn tail; who stops early closes it
@@ -24,7 +25,12 @@ outputs     set(name, value), get(name); `safe` is what each has while the devic
             get("button"): milliseconds since it was last pressed, None if it never was or is not there
 board       name, board_id (its chip's, bytes), reset_cause (a word), faults (list of texts: what is wrong with it)
             test_only: there is no hardware source of randomness, so its keys guard nothing
+            vitals() -> ("a" or "b", the slot whose firmware runs, or None; bytes of storage in all; bytes free)
+            doing(what): remember a short text over a reset, for no wear; was_doing: what the run before said last, in
+            bytes, if the watchdog ended it, else b""
             installed() -> hash of the firmware set that runs, 32 bytes, or None
+            port: "esp32" or "virtual"; updates() -> what fills and tries the other slot (ports/updates.py), or None
+            where there are no slots; trial: how a trial stands at this start (ports/slots.py), None if there is none
             restart(repl): does not return; with `repl`, into MicroPython's REPL for one time
             and, for start.py: restarts (is `restart` any good), routines_file, test_identity,
             watch() (from now on `tend` must run), await tend() (beside the device, until it is cancelled)

@@ -17,6 +17,7 @@ _GRANTED = const("granted")  # a grant that counts on this device now, and no lo
 _RULED = const("ruled")  # a rule of the grant must name it
 _DIAGNOSIS = const("diagnosis")  # as _RULED, but neither a damaged policy nor a damaged journal is in its way
 _CABLE = const("cable")  # as _RULED; in factory state whoever has the cable
+_JOINING = const("joining")  # as _RULED; without a session whoever joined it to its site, and may say so again
 
 _MAX_PATH = const(80)  # characters: what is longer names nothing here, and would only fill the journal
 
@@ -37,14 +38,15 @@ class Resources:
 
     def __init__(self, edhoc, seldom):
         self._access = self._journal = self._login = self._sessions = None
-        self._seldom = seldom
         self._routines = None
+        self._get, self._either, self._join = {GET: seldom}, {GET: seldom, POST: seldom}, {POST: seldom, PUT: seldom}
+        self._all = {GET: seldom, POST: seldom, PUT: seldom}
         self._table = {
-            (".well-known", "core"): (_ANYONE, {GET: seldom}),
+            (".well-known", "core"): (_ANYONE, self._get),
             (".well-known", "edhoc"): (_ANYONE, {POST: edhoc}),
-            ("id",): (_ANYONE, {GET: seldom}),
-            ("identity",): (_ANYONE, {POST: seldom, PUT: seldom}),
-            ("release",): (_CABLE, {GET: seldom}),
+            ("id",): (_ANYONE, self._get),
+            ("identity",): (_ANYONE, self._join),
+            ("release",): (_CABLE, self._all),
             ("reset",): (_CABLE, {POST: seldom}),
         }
 
@@ -59,13 +61,15 @@ class Resources:
             {GET: lambda request: routines().describe(request), POST: lambda request: routines().invoke(request)},
         )
         for path in ("enrol", "grants"):
-            self._table[(path,)] = (_KEY, {GET: self._seldom, POST: self._seldom})
+            self._table[(path,)] = (_KEY, self._either)
+        self._table[("ownership",)] = (_KEY, self._all)
         for path in ("bundle", "time"):
-            self._table[(path,)] = (_PROVEN, {GET: self._seldom, POST: self._seldom})
+            self._table[(path,)] = (_PROVEN, self._either)
         for path in ("presence", "approvals"):
-            self._table[(path,)] = (_GRANTED, {GET: self._seldom, POST: self._seldom})
-        self._table[("journal",)] = (_RULED, {GET: self._seldom})
-        self._table[("health",)] = (_DIAGNOSIS, {GET: self._seldom})
+            self._table[(path,)] = (_GRANTED, self._either)
+        self._table[("identity",)] = (_JOINING, self._join)
+        self._table[("journal",)] = (_RULED, self._get)
+        self._table[("health",)] = (_DIAGNOSIS, self._get)
 
     def serve(self, request):
         """The response to a whole request, or a coroutine that returns it. Raises AdmitError."""
@@ -94,6 +98,8 @@ class Resources:
                 return
             raise Unauthenticated("session-needed")  # nobody has standing, not even who knows the sealed label
         if request.session is None:
+            if who == _JOINING:
+                return
             raise Unauthenticated("session-needed")
         if who == _KEY or who == _PROVEN and not request.session.newcomer:
             return
@@ -104,6 +110,10 @@ class Resources:
         is_worth_a_record = (who != _GRANTED and not request.again) or not decision.allowed
         if decision.allowed and key == ("journal",) and request.query("from", 0) >= self._journal.count:
             is_worth_a_record = False  # nothing new to read, which whoever waits for it asks often
+        if decision.allowed and request.method == PUT and key == ("release",):
+            is_worth_a_record = False  # a piece of what has a record of its own
+        if decision.allowed and who == _DIAGNOSIS:
+            is_worth_a_record = False  # health.py writes it down, once an hour: who watches asks often
         if is_worth_a_record and not (who == _DIAGNOSIS and self._journal.is_damaged):
             session = request.session
             self._journal.decision(session.subject.key, _METHODS[request.method] + what, decision, session.root)

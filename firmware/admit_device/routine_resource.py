@@ -25,6 +25,7 @@ class RoutineResource:
     def __init__(self, device):
         self._routines = device.routines
         self._kiosk = device.kiosk
+        self._doing = device.ports.doing
         self._access = device.access
         self._journal = device.journal
         self._invocations = Invocations(device.ports.storage)
@@ -85,6 +86,7 @@ class RoutineResource:
             self._invocations.finish(who, identifier, FAILED, error.reason)
             raise
         self._kiosk.user = request.session.name
+        self._doing("/r/" + request.name)
         return self._run(routine, checked, lambda state, result: self._end(request, identifier, state, result))
 
     def _run(self, routine, arguments, end):

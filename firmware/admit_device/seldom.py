@@ -4,11 +4,10 @@ Who may ask is resources.py's. Handlers with more to do are in modules of their 
 maintenance.
 """
 
-import gc
-
-from admit_device.identity import FACTORY
+from admit_device.identity import ANCHOR, COMMISSIONED, FACTORY
+from admit_device.wiping import CERTIFICATE
 from admit_protocol import cbor
-from admit_protocol.coap import CHANGED, CONTENT, CONTENT_CBOR, CONTENT_LINK, POST, response
+from admit_protocol.coap import CHANGED, CONTENT, CONTENT_CBOR, CONTENT_LINK, GET, POST, response
 from admit_protocol.const import const
 from admit_protocol.errors import Unauthenticated
 
@@ -21,6 +20,7 @@ _BOARD_ID = const(5)
 _TEST_ONLY = const(6)
 _CHALLENGE = const(7)
 _ANCHOR = const(8)
+_WIPED = const(9)
 _EPOCH = const(1)
 _PAGE = const(2)
 _HEAD = const(3)
@@ -56,26 +56,41 @@ def describe(request, device):
     if identity.credential:
         body[_CREDENTIAL] = identity.credential.data
         if request.query("anchor", 0):  # of a phone that knows no more of the site than its id
-            body[_ANCHOR] = identity.anchor_data()
+            body[_ANCHOR] = identity.kept(ANCHOR)
+    if identity.state != COMMISSIONED and CERTIFICATE in device.ports.storage.names():
+        from admit_device.wiping import certificate_of
+
+        certificate = certificate_of(device.ports.storage)
+        if certificate:
+            body[_WIPED] = certificate
     if identity.label:
         body[_CHALLENGE] = link.challenge = identity.suite.random(_CHALLENGE_LENGTH)
     return response(CONTENT, cbor.encode(body), CONTENT_CBOR)
 
 
 def join(request, device):
-    """POST and PUT /identity: see commissioning.py."""
-    from admit_device.commissioning import join
+    """POST and PUT /identity: see commissioning.py; of a device that belongs to a site, rotation.py."""
+    if request.session is not None and request.session.subject is not None:
+        from admit_device.rotation import answer
 
-    told = join(request, device.identity, device.ports, device.clock)
-    device.joined()
+        return answer(request, device)
+    from admit_device import commissioning
+    from admit_device.opening import join
+
+    told = commissioning.join(request, device.identity, device.ports, device.clock)
+    join(device)
     return told
 
 
 def release(request, device):
-    """GET /release: see maintenance.py."""
+    """GET /release: see maintenance.py. POST, PUT: see releases.py."""
+    _check_cable(request, device)
+    if request.method != GET:
+        from admit_device.releases import answer
+
+        return answer(request, device)
     from admit_device.maintenance import release
 
-    _check_cable(request, device)
     return release(device)
 
 
@@ -98,7 +113,7 @@ def carry(request, device):
     if request.method == POST:
         if device.access.apply_bundle(request.payload):
             device.journal.policy(request.session.subject.key, device.access.epoch)
-            device.policy_changed()
+            _policy_changed(device)
         return response(CHANGED)
     from admit_device.journal_page import carried
     from admit_device.policy import stored_notice
@@ -106,6 +121,15 @@ def carry(request, device):
     page, head, after = carried(device.journal, device.identity, device.suite, request.query("from", 0))
     body = {_EPOCH: device.access.epoch, _PAGE: page, _HEAD: head, _NOTICE: stored_notice(device.access), _AFTER: after}
     return response(CONTENT, cbor.encode(body), CONTENT_CBOR)
+
+
+def _policy_changed(device):
+    """Whoever was shut out by it loses their turn at once, and the claim of their link to its place."""
+    device.sessions.reconsider()
+    session = device.login.session
+    if session is not None and not device.access.has_standing(session):
+        device.login.close(session)
+    device.show_state()  # which a damaged policy had changed
 
 
 def elsewhere(request, device):
@@ -119,6 +143,8 @@ def elsewhere(request, device):
         from admit_device.enrol import answer
     elif name == "presence":
         from admit_device.presence import answer
+    elif name == "ownership":
+        from admit_device.ownership import answer
     else:
         from admit_device.approvals import answer
     return answer(request, device)
@@ -132,24 +158,10 @@ def read_journal(request, device):
 
 
 def health(request, device):
-    """GET /health: how the device is."""
-    gc.collect()
-    earliest, latest = device.clock.moment()
-    body = {
-        "version": device.version,
-        "boots": device.boots,
-        "uptime_s": device.clock.monotonic_ms() // 1000,
-        "time": device.clock.now(),
-        "time_source": device.clock.source,
-        "time_uncertain_s": None if latest is None else latest - earliest,
-        "policy_epoch": device.access.epoch,
-        "heap_free": gc.mem_free() if hasattr(gc, "mem_free") else None,
-        "records": device.journal.count,
-        "board": device.ports.name,
-        "reset_cause": device.ports.reset_cause,
-        "faults": device.faults(),
-    }
-    return response(CONTENT, cbor.encode(body), CONTENT_CBOR)
+    """GET /health: see health.py."""
+    from admit_device.health import answer
+
+    return answer(request, device)
 
 
 _ANSWERS = {
@@ -163,6 +175,7 @@ _ANSWERS = {
     "time": elsewhere,
     "enrol": elsewhere,
     "presence": elsewhere,
+    "ownership": elsewhere,
     "approvals": elsewhere,
     "journal": read_journal,
     "health": health,

@@ -6,14 +6,13 @@ a reset (RAM only). How a peer proves its key is handshakes.py's; whether it may
 
 from admit_device.ondemand import OnDemand, rest
 from admit_protocol.const import const
-from admit_protocol.errors import AdmitError, Unauthenticated, UnknownCredential, Untrusted
+from admit_protocol.errors import AdmitError, Unauthenticated, UnknownCredential
 
 _IDLE_MS = const(600 * 1000)
 _MAX_SESSIONS = const(8)
 _MAX_OF_ONE = const(2)  # of one key: a third closes that key's oldest, so that nobody takes every place
 _MAX_NEWCOMERS = const(2)  # keys without a grant: whoever comes along can have one, so these make room first
 _NEWCOMER_IDLE_MS = const(60 * 1000)
-_MAX_GRANTS = const(4)  # of one session
 
 
 class HandshakeFailed(Exception):
@@ -71,16 +70,6 @@ class Session:
         """How long the session outlives its last word."""
         return _NEWCOMER_IDLE_MS if self.newcomer else _IDLE_MS
 
-    def adopt(self, grant):
-        """Let a verified grant of the very key that authenticated count in this session; a newcomer's is the first.
-
-        Raises Untrusted("grant-other-key").
-        """
-        if grant.key != self.subject.key:
-            raise Untrusted("grant-other-key", "the grant is for another key")
-        known = [] if self.newcomer else [each for each in self.grants if each.kid != grant.kid]
-        self.grants = (known + [grant])[-_MAX_GRANTS:]
-
 
 class Sessions:
     """All sessions of the device; `ended(session)` is told of each that closed."""
@@ -117,6 +106,11 @@ class Sessions:
             self._code.forget()
         if not self._sessions:
             self._oscore.forget()
+
+    def end(self):
+        """The site is no longer the device's: no session counts, nor any handshake, and nobody is told."""
+        self._handshakes, self._sessions = None, {}
+        self.rest()
 
     def edhoc(self, link, payload):
         """Answer a POST to /.well-known/edhoc: `true, message_1` or `C_R, message_3` (RFC 9528 appendix A.2).
@@ -162,7 +156,7 @@ class Sessions:
         now_ms = self._clock.monotonic_ms()
         for link in self._handshakes.expired() if self._handshakes else ():
             self.abandon(link)
-            self._journal.count_failure()
+            self._journal.count_failure("edhoc-too-slow")
         for session in list(self._sessions.values()):
             if now_ms - session.heard_ms >= session.idle_ms and not session.lasting:
                 self.close(session)
@@ -195,7 +189,7 @@ class Sessions:
         except AdmitError as error:
             self.abandon(link)
             if not isinstance(error, UnknownCredential):
-                self._journal.count_failure()
+                self._journal.count_failure(error.reason)
             raise HandshakeFailed(error)
 
     def _edhoc(self, link, payload):

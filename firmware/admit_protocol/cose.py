@@ -24,6 +24,12 @@ ENROLMENT = const(b"admit:enrolment")
 APPROVAL = const(b"admit:approval")
 TIME = const(b"admit:time")
 NOTICE = const(b"admit:notice")
+WIPE_CERTIFICATE = const(b"admit:wipe-certificate")
+ROTATION = const(b"admit:rotation")
+POSSESSION = const(b"admit:possession")
+VOUCHER = const(b"admit:voucher")
+RECEIPT = const(b"admit:receipt")
+RELEASE = const(b"admit:release")
 
 # Header labels of which other modules know, RFC 9052 section 3.1.
 KID = const(4)

@@ -13,7 +13,9 @@ from . import delegation as delegations
 from . import enrolment as enrolments
 from . import grant as grants
 from . import notice as notices
+from . import release as releases
 from . import time_answer as time_answers
+from . import voucher as vouchers
 from .cose_encrypt import OVERHEAD
 from .errors import LocalError
 
@@ -201,6 +203,36 @@ def notice(authority_key, site_id, number, issued_at, devices):
     if len(data) > cbor.MAX_LENGTH:
         raise LocalError("notice-too-long")
     return _parsed(notices, data)
+
+
+def release(
+    authority_key, site_id, version, sequence, floor, rows, boards, port, bytecode, room, issued_at, expires, image=None
+):
+    """A release's manifest, bytes; `rows`: (name, size, SHA-256) of each file of the set.
+
+    `version` text of 1..32 bytes; `sequence` > 0 rises with each release; below `floor` nothing may run afterwards;
+    `boards` and `port` name what it is for, `bytecode` MicroPython's version of that; `room`: bytes that must be free;
+    times in unix seconds; `image`: (size, SHA-256) of MicroPython's own image. Raises Malformed for one that
+    `release.parse` would not take.
+    """
+    files = releases.FileList()
+    for row in sorted(rows):
+        files.add(row)
+    of_files = (files.set_hash(), files.list_hash(), files.total)
+    values = (site_id, version, sequence, floor, sorted(set(boards)), port, bytecode) + of_files
+    values += (room, issued_at, expires, image)
+    return _parsed(releases, _sign(authority_key, cose.RELEASE, values))
+
+
+def voucher(authority_key, number, device_id, device_public, from_site, to, previous, issued_at, expires=None):
+    """The voucher, bytes, by which the site `from_site` hands a device, and its key of 64 bytes, to that of the anchor
+    `to` (bytes).
+
+    `number`: its place in the chain, from 1; `previous`: the hash of the voucher before it, None for the first; times
+    in unix seconds. Raises Malformed for one that `voucher.parse` would not take.
+    """
+    values = (number, device_id, device_public, from_site, to, previous, issued_at, expires)
+    return _parsed(vouchers, _sign(authority_key, cose.VOUCHER, values))
 
 
 def approval(sig_key, site_id, device_id, request_id, digest):

@@ -24,6 +24,7 @@ ENROLLED = const(11)
 PAIRED = const(12)
 APPROVED = const(13)
 PRESENCE = const(14)
+RELEASE = const(15)
 
 # outcomes
 ALLOWED = const(1)

@@ -27,6 +27,7 @@ KINDS = {
     journal.PAIRED: "paired",
     journal.APPROVED: "approved",
     journal.PRESENCE: "presence",
+    journal.RELEASE: "release",
 }
 OUTCOMES = {journal.ALLOWED: "allowed", journal.DENIED: "denied", journal.DONE: "done", journal.FAILED: "failed"}
 EXTRAS = {

@@ -1,12 +1,13 @@
-"""Where a port tells its faults: the console, never a peer."""
+"""Where a port tells its faults: the console, never a peer; or as the app does, once start.py has said how that is."""
 
 import io
 import sys
 
+tell = None
+
 if hasattr(sys, "print_exception"):  # MicroPython
 
-    def print_exception(error):
-        """Print an error with its traceback, through `print`: a board whose console is its cable replaces that."""
+    def _print(error):
         try:
             text = io.StringIO()
             sys.print_exception(error, text)
@@ -15,7 +16,12 @@ if hasattr(sys, "print_exception"):  # MicroPython
             pass
 
 else:
-    from traceback import print_exception as print_exception
+    from traceback import print_exception as _print
+
+
+def print_exception(error):
+    """Print an error with its traceback, through `print`: a board whose console is its cable replaces that."""
+    (tell or _print)(error)
 
 
 def guarded(server, link, call, *arguments):

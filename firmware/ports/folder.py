@@ -28,6 +28,7 @@ class FolderStorage:
 
     def __init__(self, folder):
         self._folder = folder
+        self.writes = 0  # files written since boot
         self._whole = set()  # lists whose last frame was seen to be whole since boot
         self._sweep()
 
@@ -141,6 +142,7 @@ class FolderStorage:
     # -- the lowest calls: where a test cuts the power --
 
     def _write(self, path, mode, data):
+        self.writes += 1
         with open(path, mode) as file:
             file.write(data)
 

@@ -1,10 +1,12 @@
 """The two places on the flash where a set of firmware may lie, `/a` and `/b`, and which of them runs.
 
-Owns: the file `/slot`, one byte, the file `/repl` and the set's hash (docs/SPEC.md "Firmware set"). boot.py reads
-`/slot` too: it cannot import anything. Loaded when somebody asks.
+Owns: the file `/slot`, one byte, the file `/repl`, what `/trial` says, and the set's hash (docs/SPEC.md "Firmware
+set"). boot.py reads `/slot` and `/trial` too: it cannot import anything. An update is updates.py's. Loaded when
+somebody asks.
 """
 
 import os
+import sys
 from hashlib import sha256
 
 from admit_protocol.const import const
@@ -18,7 +20,33 @@ _DIRECTORY = const(0x4000)
 
 
 def active(root=""):
-    """The folder of the set that runs, or None where there are no slots."""
+    """The folder of the set that runs, or None where there are no slots. boot.py chose it: on trial it is another than
+    `/slot` says.
+    """
+    for path in sys.path:
+        if path in (root + "/a", root + "/b"):
+            return path
+    return _usual(root)
+
+
+def trial(root=""):
+    """How a trial stands: None if there is none; "on" if what runs is on trial; "confirmed" if it has proven itself
+    and no more is left to do than to say so; "waiting" for the next start; else why it ended, "trial-…".
+    """
+    try:
+        with open(root + "/trial") as file:
+            text = file.read()
+    except OSError:
+        return None
+    runs, usual = active(root), _usual(root)
+    if runs and runs[-1:] == text[:1]:
+        return "confirmed" if runs == usual else "on"
+    if text[1:2] == "0":
+        return "waiting"
+    return text[2:] or "trial-no-answer"
+
+
+def _usual(root):
     try:
         with open(root + "/slot") as file:
             name = file.read(1)
@@ -30,12 +58,28 @@ def active(root=""):
 def installed(root=""):
     """The hash of the set that runs, 32 bytes, read from the flash now; None where there are no slots."""
     folder = active(root)
-    if folder is None:
-        return None
+    return folder and hash_of(folder)
+
+
+def hash_of(folder):
+    """The hash of the set in a folder."""
     total = sha256()
-    for name in sorted(_names(folder, "")):
-        total.update(name.encode() + b"\x00" + _hash_of(folder + "/" + name))
+    for name in names(folder):
+        total.update(name.encode() + b"\x00" + digest(folder + "/" + name))
     return total.digest()
+
+
+def rows(folder):
+    """Yield (name, size, SHA-256) of each file of a set, by name."""
+    for name in names(folder):
+        path = folder + "/" + name
+        yield name, os.stat(path)[6], digest(path)
+
+
+def vitals(root=""):
+    """(slot whose firmware runs, or None; bytes of the flash in all; bytes free)."""
+    folder, told = active(root), os.statvfs(root or "/")
+    return folder and folder[-1], told[1] * told[2], told[1] * told[3]
 
 
 def routines_file(root=""):
@@ -52,19 +96,64 @@ def ask_repl(root=""):
         pass
 
 
+def names(folder):
+    """The names of all files in a folder, and in those below it, sorted; none if it is not there."""
+    return sorted(_names(folder, "")) if exists(folder) else []
+
+
+def digest(path):
+    """SHA-256 of a file, or None if it is not there."""
+    content = sha256()
+    try:
+        with open(path, "rb") as file:
+            while True:
+                piece = file.read(1024)
+                if not piece:
+                    return content.digest()
+                content.update(piece)
+    except OSError:
+        return None
+
+
+def write_whole(path, data):
+    """Make `data` the content of a file: whenever the power goes it is the old one or the new one."""
+    with open(path + ".new", "wb") as file:
+        file.write(data)
+    os.rename(path + ".new", path)
+
+
+def exists(path):
+    """Is there such a file or folder?"""
+    try:
+        os.stat(path)
+        return True
+    except OSError:
+        return False
+
+
+def remove(path):
+    """Remove a file, if it is there."""
+    if exists(path):
+        os.remove(path)
+
+
+def make_folder(path):
+    """Make a folder, if it is not there."""
+    if not exists(path):
+        os.mkdir(path)
+
+
+def make_folders(path):
+    """Make the folders in which a file shall be."""
+    at = path.find("/", 1)
+    while at > 0:
+        make_folder(path[:at])
+        at = path.find("/", at + 1)
+
+
 def _names(folder, prefix):
     for name, kind, *_ in ilistdir(folder):
         if kind & _DIRECTORY:
             yield from _names(folder + "/" + name, prefix + name + "/")
         else:
             yield prefix + name
-
-
-def _hash_of(path):
-    content = sha256()
-    with open(path, "rb") as file:
-        while True:
-            piece = file.read(1024)
-            if not piece:
-                return content.digest()
-            content.update(piece)

@@ -49,6 +49,11 @@ class Access:
 def check_new_site(folder: Path, admin: str) -> None:
     """Whether a site can be made in `folder`. Raises Conflict site-exists, LocalError admin-name."""
     check_name(admin)
+    check_folder(folder)
+
+
+def check_folder(folder: Path) -> None:
+    """Whether there is room for a site in `folder`. Raises Conflict site-exists."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Conflict("site-exists", f"{folder} is not an empty folder")
 

@@ -1,29 +1,38 @@
 """A site's authority: the key that signs credentials, grants, bundles and the time, and the key that devices seal to.
 
-Owns: `authority.pem` (ES256) and `authority-ecdh.pem` (ECDH) in the site's folder, and their anchor.
-Rules: both private keys are encrypted at rest, unlocked only when something must be signed, and never leave this file.
-What is issued is parsed back first, so nothing leaves that a device would not read.
+Owns: `authority.pem` (ES256) and `authority-ecdh.pem` (ECDH) in the site's folder, their anchor, and the change of
+their passphrase.
+Rules: both private keys are encrypted at rest, unlocked only when something must be signed, and never leave this file
+but encrypted. What is issued is parsed back first, so nothing leaves that a device would not read.
 Must not know: the registry, and who asked for what.
 """
 
-from collections.abc import Callable, Sequence
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from admit import keyfiles
 from admit.suite import HostPrivateKey, HostSuite
 from admit_protocol import anchor, bundle, cose_encrypt, credential, grant, issuing
+from admit_protocol.anchor import Anchor
 from admit_protocol.errors import LocalError
 
 MIN_PASSPHRASE = 8  # characters
 
 _SIGN = "authority.pem"
 _ECDH = "authority-ecdh.pem"
+KEY_FILES = (_SIGN, _ECDH)
+
+_REPLACING = ".authority-replacing"  # a folder of files that are to stand in the place of those beside it
 
 
 class Authority:
     """The authority in `folder`; `passphrase` is called once, when its key is first needed."""
 
     def __init__(self, folder: Path, passphrase: Callable[[], str]):
+        _finish_replacing(folder)
         self._folder = folder
         self._passphrase = passphrase
         self._keys: dict[str, HostPrivateKey] = {}
@@ -36,6 +45,12 @@ class Authority:
     def unlock(self) -> None:
         """Ask for the passphrase now. Raises LocalError key-passphrase, or authority-other-key for swapped files."""
         self._signing_key()
+
+    def key_files(self) -> dict[str, bytes]:
+        """Both key files by their names, encrypted as they are; the passphrase opens both. Raises as `unlock` does."""
+        self._signing_key()
+        self._private(_ECDH, self.anchor.ecdh_public)
+        return {file: keyfiles.read_secret_file(self._folder / file) for file in KEY_FILES}
 
     def issue_credential(
         self, device_id: str, public: bytes, seal_public: bytes, now: int, test_only: bool = False
@@ -80,6 +95,23 @@ class Authority:
         """The notice to wallets of which devices, by their fingerprints, no longer count."""
         return issuing.notice(self._signing_key(), self.anchor.site_id, number, now, devices)
 
+    def issue_release(
+        self, version: str, sequence: int, rows: Sequence[tuple], said: tuple, now: int, expires: int
+    ) -> bytes:
+        """The manifest of a release with these rows of files; `said`: floor, boards, port, bytecode and room, as
+        issuing.release has them.
+        """
+        floor, *more = said
+        what = (version, sequence, floor, rows, *more, now, expires)
+        return issuing.release(self._signing_key(), self.anchor.site_id, *what)
+
+    def issue_voucher(
+        self, number: int, device_id: str, public: bytes, to: Anchor, previous: bytes | None, now: int, ends: int | None
+    ) -> bytes:
+        """The voucher by which this site hands a device, and its key (64 bytes), to the site of the anchor `to`."""
+        said = (number, device_id, public, self.anchor.site_id, to.encode(), previous, now, ends)
+        return issuing.voucher(self._signing_key(), *said)
+
     def answer_time(self, device_id: str, nonce: bytes, now: int) -> bytes:
         """The time, for a device that asked for it with `nonce`."""
         return issuing.time_answer(self._signing_key(), self.anchor.site_id, device_id, nonce, now)
@@ -105,8 +137,38 @@ class Authority:
 
 def create(folder: Path, name: str, passphrase: str) -> Authority:
     """Make a new authority's files in `folder`. Raises LocalError authority-passphrase, anchor-name."""
-    if len(passphrase) < MIN_PASSPHRASE:
-        raise LocalError("authority-passphrase", f"the passphrase needs at least {MIN_PASSPHRASE} characters")
+    check_passphrase(passphrase)
     sign_public, ecdh_public = [keyfiles.make_private_file(folder / file, passphrase) for file in (_SIGN, _ECDH)]
     keyfiles.save_anchor(folder, anchor.Anchor(sign_public, ecdh_public, name))
     return Authority(folder, lambda: passphrase)
+
+
+def check_passphrase(passphrase: str) -> None:
+    """Whether it is long enough for an authority. Raises LocalError authority-passphrase."""
+    if len(passphrase) < MIN_PASSPHRASE:
+        raise LocalError("authority-passphrase", f"the passphrase needs at least {MIN_PASSPHRASE} characters")
+
+
+def replace_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Put these secret files, the authority's keys among them, in the place of those in `folder`: all or none."""
+    for left in folder.glob(f"{_REPLACING}.*"):  # of an attempt that changed nothing
+        shutil.rmtree(left)
+    building = Path(tempfile.mkdtemp(dir=folder, prefix=f"{_REPLACING}."))
+    try:
+        for name, data in files.items():
+            keyfiles.write_file(building / name, data)
+        os.replace(building, folder / _REPLACING)  # from here on it is done, whoever has to finish it
+    except BaseException:
+        shutil.rmtree(building, ignore_errors=True)
+        raise
+    _finish_replacing(folder)
+
+
+def _finish_replacing(folder: Path) -> None:
+    """What replace_files has begun, if it was cut short."""
+    begun = folder / _REPLACING
+    if not begun.is_dir():
+        return
+    for file in sorted(begun.iterdir()):
+        os.replace(file, folder / file.name)
+    begun.rmdir()

@@ -124,7 +124,7 @@ class Boards:
             _not_retired(session, new)
             for device in _replaced(session, row, new):
                 _may_retire(row, device, again)
-                _retire(session, device, run.board_id, now)
+                retire(session, device, run.board_id, now)
             device = put_device(session, credential_data, now, then)
             if row.device_id != device.id:  # as after a retirement
                 row.device_id, row.state = device.id, "issue"
@@ -228,7 +228,7 @@ def _may_retire(row: BoardRow, device: Device, again: bool) -> None:
         raise Conflict("board-wiped", f"this board was {device.id}, and has lost that identity")
 
 
-def _retire(session: Session, device: Device, board_id: str, now: int) -> None:
+def retire(session: Session, device: Device, board_id: str | None, now: int) -> None:
     """Move a device, and all that it had told, to where it counts no more."""
     told = cbor2.dumps([_records(session, device.id), _heads(session, device.id)])
     gone = RetiredRow(public=device.public, device_id=device.id, board_id=board_id, credential=device.credential)

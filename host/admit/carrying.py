@@ -87,6 +87,11 @@ async def witness(session: Session, wallet: Wallet, device_id: str) -> None:
         keep_head(wallet, known, cbor.expect(body.get(_HEAD), bytes, "bundle-answer"))
 
 
+async def held_epoch(session: Session) -> int:
+    """The epoch of the policy that a device holds."""
+    return cbor.expect((await _ask(session, _NEVER)).get(_EPOCH), int, "bundle-answer")
+
+
 async def _ask(session: Session, start: int) -> dict:
     response = await session.request(coap.GET, "/bundle", query=f"from={start}")
     return cbor.expect(cbor.decode(response.payload), dict, "bundle-answer")

@@ -48,10 +48,13 @@ METHOD = 2  # the user by static Diffie-Hellman, the device by signature
 CIPHER_SUITE = 2
 # What OSCORE and CoAP add to a block: OSCORE option 14, tag 8, tokens and ids 8, inner code and options 26.
 _OVERHEAD = 56
+# The same beside a body that goes whole, and beside its inner options: the outer head 6 at most (token 2 to 4), OSCORE
+# option 8, two 0xFF, inner code 1, tag 8.
+_PLAIN_OVERHEAD = 25
 _MAX_TEXT = 400  # characters that are shown of a device's own words
 
 # GET /id
-_STATE, _CREDENTIAL, _VERSIONS, _BOARD_ID, _TEST_ONLY, _ANCHOR = 1, 2, 3, 5, 6, 8
+_STATE, _CREDENTIAL, _VERSIONS, _BOARD_ID, _TEST_ONLY, _ANCHOR, _WIPED = 1, 2, 3, 5, 6, 8, 9
 
 # The exporter by which what is said in a session is bound to it. docs/SPEC.md "Keys".
 _BINDING_LABEL, _BINDING_LENGTH = 32768, 32
@@ -86,7 +89,8 @@ class Holder:
 class Description:
     """What a device says of itself to anyone: its state, its credential (bytes) if it has one, its versions.
 
-    Over its cable also which board it is; `test_only` if its key was made without a source of randomness of its own.
+    Over its cable also which board it is; `test_only` if its key was made without a source of randomness of its own;
+    `wiped`: the wipe certificate of the life that ended on it, before it joins another site.
     """
 
     state: str
@@ -94,6 +98,7 @@ class Description:
     versions: dict
     board_id: bytes | None = None
     test_only: bool = False
+    wiped: bytes | None = None
 
 
 async def describe(connection: Connection) -> Description:
@@ -109,7 +114,8 @@ def description_in(response: coap.Message) -> Description:
     credential_data = cbor.expect(body.get(_CREDENTIAL), (bytes, type(None)), "id-body")
     versions = cbor.expect(body.get(_VERSIONS), dict, "id-body")
     board_id = cbor.expect(body.get(_BOARD_ID), (bytes, type(None)), "id-body")
-    return Description(state, credential_data, versions, board_id, body.get(_TEST_ONLY) is True)
+    wiped = cbor.expect(body.get(_WIPED), (bytes, type(None)), "id-body")
+    return Description(state, credential_data, versions, board_id, body.get(_TEST_ONLY) is True, wiped)
 
 
 async def trusted_anchor(connection: Connection, site_id: bytes) -> Anchor:
@@ -200,11 +206,21 @@ class Session:
                 continue  # anybody may send that: it ends nothing (RFC 8613 section 8.4)
             yield checked(told)
 
+    @property
+    def room(self) -> int:
+        """Bytes of a request's body that this link carries in one message, whatever else stands in that."""
+        return self.connection.max_payload - _OVERHEAD
+
+    def room_beside(self, message: coap.Message) -> int:
+        """The same for the body of this very request, which is more: it needs no options of blocks."""
+        return self.connection.max_payload - _PLAIN_OVERHEAD - len(coap.encode_body(message.options, b""))
+
     async def _exchange(self, message: coap.Message) -> coap.Message:
         return await self._introducing(lambda: self._protected(message))
 
     async def _whole(self, message: coap.Message, exchange) -> coap.Message:
-        return await block_wise(message, self.connection.max_payload - _OVERHEAD, exchange)
+        fits = len(message.payload) <= self.room_beside(message)
+        return await block_wise(message, max(len(message.payload), self.room) if fits else self.room, exchange)
 
     async def _hand_in(self) -> None:
         """Show what is behind a delegation that goes by value, and further grants, of which the best then decides."""

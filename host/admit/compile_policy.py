@@ -11,18 +11,19 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import cbor2
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from admit.access_models import DismissedRow, InviteRow, NoticeRow, PolicyRuleRow
 from admit.authority import Authority
 from admit.compile_access import chunks
 from admit.keyfiles import fingerprint
+from admit.ownership_models import VoucherRow
 from admit.registry_devices import add_bundle
 from admit.registry_model import newest_notice, revoked_selectors
 from admit.registry_models import BundleRow, Device, GrantRow
 from admit.suite import HostSuite
-from admit_protocol import bundle, cose_encrypt, credential, issuing
+from admit_protocol import bundle, cose_encrypt, credential, issuing, voucher
 from admit_protocol.errors import LocalError
 
 State = tuple  # as bundle.NOTHING: epoch, issued_at, revoked ids, selectors, rules, notice
@@ -142,15 +143,22 @@ def forgotten(session: Session) -> list[str]:
 
 
 def _revoked_ids(session: Session, now: int, names: Names, concerned: set[str]) -> dict[str, list[bytes]]:
-    """The ids of what was taken back at each device and would count otherwise."""
+    """The ids of what was taken back at each device and would count otherwise: grants, invites, vouchers."""
     grants = select(GrantRow.id, GrantRow.audience).where(
         GrantRow.revoked_at.is_not(None), GrantRow.expires.is_(None) | (GrantRow.expires > now)
     )
     invites = select(InviteRow.id, InviteRow.device_id).where(
         InviteRow.revoked_at.is_not(None), InviteRow.expires > now
     )
+    same = (Device.id == VoucherRow.device_id) & (Device.public == VoucherRow.public)
+    lives = VoucherRow.expires.is_(None) | (VoucherRow.expires > now)
+    vouchers = (
+        select(func.substr(VoucherRow.id, 1, 2 * voucher.ID_LENGTH), VoucherRow.device_id)
+        .join(Device, same)
+        .where(VoucherRow.cancelled_at.is_not(None), lives)
+    )
     by_audience: dict[str, list[bytes]] = {}
-    for query in (grants, invites):
+    for query in (grants, invites, vouchers):
         for grant_id, audience in session.execute(query):
             by_audience.setdefault(audience, []).append(bytes.fromhex(grant_id))
     found: dict[str, list[bytes]] = {}

@@ -14,6 +14,7 @@ from admit_protocol.coap import OBSERVE, Message
 from admit_protocol.errors import AdmitError, TimedOut
 
 REQUEST_TIMEOUT_S = 30.0
+TOKEN_LENGTH = 4  # bytes, unless the transport says that fewer will do: where nobody else can send
 _HEADERS = 48  # bytes at most of an unprotected request beside its payload, block options included
 
 
@@ -28,6 +29,7 @@ class Connection:
         self._sending = asyncio.Lock()
         self._broken: AdmitError | None = None
         self.flights = 0  # messages that crossed the link, in either direction, without empty acknowledgements
+        self.moved = 0  # bytes of all values that crossed it, in either direction
 
     async def __aenter__(self) -> "Connection":
         await self.transport.open()
@@ -69,7 +71,7 @@ class Connection:
 
     @contextlib.contextmanager
     def _listen(self, request: Message):
-        request.token = request.token or os.urandom(4)
+        request.token = request.token or self._new_token()
         answers = self._waiting[request.token] = asyncio.Queue()
         try:
             yield answers
@@ -77,6 +79,13 @@ class Connection:
             del self._waiting[request.token]
             if request.option(OBSERVE) is not None:
                 self.transport.layer.forget(request.token)
+
+    def _new_token(self) -> bytes:
+        """One that nobody waits for an answer to."""
+        length = getattr(self.transport, "token_length", TOKEN_LENGTH)
+        while (token := os.urandom(length)) in self._waiting:
+            pass
+        return token
 
     async def _next(self, answers: asyncio.Queue, timeout_s: float | None) -> Message:
         if self._broken:
@@ -100,12 +109,14 @@ class Connection:
         async with self._sending:
             while (data := self.transport.layer.outgoing(_now_ms())) is not None:
                 await self.transport.send(data)
+                self.moved += len(data)
         self._due.set()
 
     async def _read(self) -> None:
         try:
             while True:
                 data = await self.transport.receive()
+                self.moved += len(data)
                 for message in self.transport.layer.receive(data, _now_ms()):
                     self._deliver(message)
                 await self._flush()

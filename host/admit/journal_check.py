@@ -6,7 +6,7 @@ that was told when it arose. Whatever is changed, missing, added or moved shows,
 Must not know: where it is stored, and what a record says.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from admit.suite import HostSuite
@@ -39,12 +39,20 @@ class Witness:
 
 @dataclass(frozen=True)
 class Story:
-    """What is stored of one identity of a device: numbered records in order, and heads by their count."""
+    """What is stored of a device: numbered records in order, and heads by their count. It began with the key `public`;
+    `later` are the keys that followed it, in their order.
+    """
 
     device_id: str
     public: bytes
     records: Iterable[tuple[int, bytes]]
     heads: list[SeenHead]
+    later: tuple[bytes, ...] = ()
+
+    @property
+    def keys(self) -> list[bytes]:
+        """All its keys, the oldest first."""
+        return [self.public, *self.later]
 
 
 @dataclass
@@ -63,12 +71,13 @@ class Checked:
 def check(story: Story, witnesses: Iterable[Witness] = ()) -> Checked:
     """Prove a story, and hold it against `witnesses`, who may be many devices'.
 
-    Raises Unverified: cose-signature or journal-other-device for a head that the device did not sign; journal-altered,
+    Raises Unverified: cose-signature or journal-other-device for a head that the device did not sign; journal-old-key
+    for one signed with a key that another had followed; journal-altered,
     -missing, -reordered, -truncated or -beyond-head for records; journal-rewritten if a witness saw another story.
     """
     try:
-        _believe(story)
-        seen = [(_witnessed(each, story), each) for each in witnesses if each.device_id == story.device_id]
+        signed = _believe(story)
+        seen = [(_witnessed(each, story, signed), each) for each in witnesses if each.device_id == story.device_id]
     except Malformed as error:
         raise Unverified("journal-altered", f"a head of {story.device_id} cannot be read: {error.reason}") from None
     chain = _Chain(story, {end.count for end, _ in seen})
@@ -85,21 +94,51 @@ def check(story: Story, witnesses: Iterable[Witness] = ()) -> Checked:
     return done
 
 
-def _believe(story: Story) -> None:
-    """The heads say what the device signed."""
+def signed_by(end: journal_reader.Head, keys: Sequence[bytes], device_id: str) -> int:
+    """Which of a device's keys, by its place, signed a head. Raises Unverified cose-signature, journal-other-device."""
+    for place in reversed(range(len(keys))):
+        try:
+            journal_reader.verify_head(end, keys[place], device_id, HostSuite())
+            return place
+        except Unverified as error:
+            if error.reason != "cose-signature" or not place:
+                raise
+    raise Unverified("cose-signature")
+
+
+def check_order(count: int, place: int, known: Iterable[tuple[int, int]]) -> None:
+    """Raise Unverified journal-old-key if a key, by its place, signed a head after `count` records, and a later key had
+    signed one before: somebody else has the old one. `known`: (count, place) of the other heads.
+    """
+    if any(earlier < count and later > place for earlier, later in known):
+        raise Unverified(
+            "journal-old-key", f"the head after {count} records is signed with a key that had been replaced"
+        )
+
+
+def places(seen: Iterable[SeenHead], keys: Sequence[bytes], device_id: str) -> list[tuple[int, int]]:
+    """(count, place of the key that signed) of each head."""
+    return [(each.count, signed_by(journal_reader.parse_head(each.signed), keys, device_id)) for each in seen]
+
+
+def _believe(story: Story) -> list[tuple[int, int]]:
+    """The heads say what the device signed; (count, place of the key) of each."""
+    known = places(story.heads, story.keys, story.device_id)
+    for count, place in known if story.later else ():
+        check_order(count, place, known)
     for seen in story.heads:
         end = journal_reader.parse_head(seen.signed)
-        journal_reader.verify_head(end, story.public, story.device_id, HostSuite())
         if (end.count, end.head) != (seen.count, seen.head):
             raise Unverified("journal-altered", f"the head after {seen.count} records is not the one that was signed")
+    return known
 
 
-def _witnessed(witness: Witness, story: Story) -> journal_reader.Head:
+def _witnessed(witness: Witness, story: Story, known: list[tuple[int, int]]) -> journal_reader.Head:
     try:
         end = journal_reader.parse_head(witness.signed)
     except Malformed as error:
         raise Unverified("journal-witness", f"what {witness.where} keeps cannot be read: {error.reason}") from None
-    journal_reader.verify_head(end, story.public, story.device_id, HostSuite())
+    check_order(end.count, signed_by(end, story.keys, story.device_id), known)
     return end
 
 

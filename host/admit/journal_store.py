@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from admit.journal_check import Checked, SeenHead, Story, Witness, check
+from admit.journal_check import Checked, SeenHead, Story, Witness, check, check_order, places, signed_by
 from admit.suite import HostSuite
 from admit_protocol import cbor, journal, journal_reader
 from admit_protocol.errors import Malformed, Unverified
@@ -59,7 +59,7 @@ def position(registry: "Registry", device_id: str) -> tuple[int, bytes]:
     last = registry.last_head(device_id)
     if last:
         return last.count, last.head
-    return 0, journal.first_head(registry.device(device_id).public)
+    return 0, journal.first_head(registry.device_keys(device_id)[0])
 
 
 def collect(registry: "Registry", device_id: str, page: Page, now: int, witnesses: Iterable[Witness] = ()) -> Collected:
@@ -69,7 +69,7 @@ def collect(registry: "Registry", device_id: str, page: Page, now: int, witnesse
     `witnesses` saw of it.
     """
     end = journal_reader.parse_head(page.signed)
-    journal_reader.verify_head(end, registry.device(device_id).public, device_id, HostSuite())
+    signed_by(end, registry.device_keys(device_id), device_id)
     before = [(position(registry, device_id)[0], "was seen before")]
     for each in witnesses:
         if each.device_id == device_id:
@@ -97,12 +97,14 @@ def store(registry: "Registry", device_id: str, page: Page, now: int, witnesses:
     """
     from admit.registry_models import HeadRow, RecordRow
 
-    public, start = registry.device(device_id).public, (page.first, page.base)
-    parsed = journal_reader.verify(page.records, page.signed, public, device_id, HostSuite(), start)
-    end = journal_reader.parse_head(page.signed)
+    keys, end = registry.device_keys(device_id), journal_reader.parse_head(page.signed)
+    place, start = signed_by(end, keys, device_id), (page.first, page.base)
+    if place + 1 < len(keys):  # brought by a courier, say, who took it before the key was exchanged
+        check_order(end.count, place, places(_seen(registry, device_id), keys, device_id))
+    parsed = journal_reader.verify(page.records, page.signed, keys[place], device_id, HostSuite(), start)
     chain = _heads(page)
     stored = dict(registry.record_bytes(device_id, page.first, end.count))
-    _agree(registry, device_id, chain, public)
+    _agree(registry, device_id, chain, keys[0])
     for each in witnesses:
         if each.device_id == device_id and chain.get((told := _believed(registry, each)).count, told.head) != told.head:
             raise Unverified("journal-rewritten", f"{each.where} saw another story of the first {told.count} records")
@@ -132,7 +134,7 @@ def verify_stored(registry: "Registry", device_id: str) -> list[journal_reader.R
     """The same, and the records themselves, from the first to the last."""
     told = story(registry, device_id)
     records = list(told.records)
-    check(Story(told.device_id, told.public, records, told.heads))
+    check(Story(told.device_id, told.public, records, told.heads, told.later))
     try:
         return [journal_reader.parse_record(data) for _, data in records]
     except Malformed as error:
@@ -141,17 +143,20 @@ def verify_stored(registry: "Registry", device_id: str) -> list[journal_reader.R
 
 def story(registry: "Registry", device_id: str) -> Story:
     """What is stored of a device. Raises NotFound registry-no-device."""
-    device = registry.device(device_id)
-    heads = [
+    first, *later = registry.device_keys(device_id)
+    return Story(device_id, first, registry.record_bytes(device_id), _seen(registry, device_id), tuple(later))
+
+
+def _seen(registry: "Registry", device_id: str) -> list[SeenHead]:
+    return [
         SeenHead(row.count, row.head, row.first, row.base, row.signed, row.seen_at) for row in registry.heads(device_id)
     ]
-    return Story(device_id, device.public, registry.record_bytes(device_id), heads)
 
 
 def _believed(registry: "Registry", witness: Witness) -> journal_reader.Head:
     """What a witness saw, if the device signed it. Raises Unverified, Malformed."""
     end = journal_reader.parse_head(witness.signed)
-    journal_reader.verify_head(end, registry.device(witness.device_id).public, witness.device_id, HostSuite())
+    signed_by(end, registry.device_keys(witness.device_id), witness.device_id)
     return end
 
 

@@ -47,7 +47,7 @@ _OID_AES256_CBC = bytes.fromhex("60864801650304012a")
 def make_private_file(path: Path, passphrase: str | None = None) -> bytes:
     """Make a new private key and its file, encrypted if there is a passphrase. Returns the public key, 64 bytes."""
     key = ec.generate_private_key(_CURVE)
-    plain = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    plain = _pkcs8(key)
     if passphrase is None:
         write_file(path, _pem("PRIVATE KEY", plain))
     else:
@@ -55,8 +55,21 @@ def make_private_file(path: Path, passphrase: str | None = None) -> bytes:
     return HostPrivateKey(key).public
 
 
+def reencrypt(pem: bytes, passphrase: str, new: str) -> bytes:
+    """The PEM file of the same key under another passphrase. Raises what parse_private_pem does."""
+    return _pem("ENCRYPTED PRIVATE KEY", _encrypt(_pkcs8(_load_private(pem, passphrase)), new.encode()))
+
+
 def parse_private_pem(pem: bytes, passphrase: str | None = None) -> HostPrivateKey:
     """The key in a PEM file. Raises LocalError key-passphrase if the passphrase is wrong, else Malformed key-file."""
+    return HostPrivateKey(_load_private(pem, passphrase))
+
+
+def _pkcs8(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _load_private(pem: bytes, passphrase: str | None) -> ec.EllipticCurvePrivateKey:
     encrypted = b"ENCRYPTED" in pem
     try:
         key = load_pem_private_key(pem, passphrase.encode() if encrypted and passphrase else None)
@@ -66,7 +79,7 @@ def parse_private_pem(pem: bytes, passphrase: str | None = None) -> HostPrivateK
         raise Malformed("key-file", "not a private key") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
         raise Malformed("key-file", "not a P-256 key")
-    return HostPrivateKey(key)
+    return key
 
 
 def fingerprint(public: bytes) -> str:

@@ -19,13 +19,18 @@ from sqlalchemy.orm.exc import StaleDataError
 from admit.boards import Boards
 from admit.registry_asking import Asking
 from admit.registry_devices import Devices
+from admit.registry_health import Health
 from admit.registry_journals import Journals
+from admit.registry_keys import Keys
 from admit.registry_model import Model
+from admit.registry_ownership import Ownership
 from admit.registry_people import People
+from admit.registry_rollouts import Rollouts
+from admit.registry_saving import Saving
 from admit_protocol.errors import Busy, Conflict, LocalError, NotFound
 
-SCHEMA = "0003"  # the newest migration
-_OLDER = ("0001", "0002")  # every migration before it
+SCHEMA = "0007"  # the newest migration
+_OLDER = ("0001", "0002", "0003", "0004", "0005", "0006")  # every migration before it
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_TIMEOUT_S = 5
@@ -33,7 +38,7 @@ _BUSY_TIMEOUT_S = 5
 _CONTENTION = ("40001", "40P01", "55P03")  # PostgreSQL: serialization failure, deadlock, lock not available
 
 
-class Registry(People, Devices, Journals, Model, Asking, Boards):
+class Registry(People, Devices, Journals, Model, Asking, Boards, Health, Rollouts, Saving, Keys, Ownership):
     """An open registry. Rows that it returns are copies: change them only through its methods."""
 
     def __init__(self, engine: Engine):
@@ -78,11 +83,16 @@ def open_registry(url: str) -> Registry:
     found = _schema(engine)
     if found is None:
         raise NotFound("registry-missing", "there is no registry there")
-    if found != SCHEMA and found not in _OLDER:
+    if is_newer(found):
         raise LocalError("registry-newer", f"it has schema {found}, this admit knows {SCHEMA}")
     if found != SCHEMA:
         _migrate(engine)
     return Registry(engine)
+
+
+def is_newer(schema: str) -> bool:
+    """Whether a newer admit made a registry of this schema."""
+    return schema != SCHEMA and schema not in _OLDER
 
 
 def create_registry(url: str) -> Registry:

@@ -49,7 +49,7 @@ async def proven(connection: Connection, holder: Holder, wallet: Wallet, device_
     known = wallet.device(device_id)
     if known is not None:
         check_credential(known.data, holder.anchor, device_id)
-        wallet.check_device(known)
+    if known is not None and not wallet.is_struck_off(known):
         session = Session(connection, holder, known.data, known=True)
         try:
             await session.start()
@@ -57,8 +57,15 @@ async def proven(connection: Connection, holder: Holder, wallet: Wallet, device_
         except (NotFound, Refused, Untrusted, Unverified):
             pass  # it may have been given a new key: its new credential tells, if the authority signed one
     data = await trusted_credential(connection, holder.anchor, device_id)
+    _check_newer(credential.parse(data), known)
     wallet.check_device(credential.parse(data))
     session = Session(connection, holder, data)
     await session.start()
     wallet.add_device(data)
     return session
+
+
+def _check_newer(found: credential.Credential, known: credential.Credential | None) -> None:
+    """A key that the device had before it was given the one that we know has been copied, or it would be gone."""
+    if known is not None and found.public != known.public and found.issued_at <= known.issued_at:
+        raise Untrusted("device-older-key", f"{found.device_id} shows a key that was replaced")

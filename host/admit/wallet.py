@@ -159,10 +159,14 @@ class Wallet:
         file = self.folder / _NOTICE
         return _read(file, notice.parse) if file.is_file() else None
 
+    def is_struck_off(self, known: credential.Credential) -> bool:
+        """Has the authority told that this key of a device no longer counts?"""
+        told = self.newest_notice
+        return told is not None and notice.fingerprint(known.public) in told.devices
+
     def check_device(self, known: credential.Credential) -> None:
         """Raise Untrusted device-struck-off if the authority has told that this device no longer counts."""
-        told = self.newest_notice
-        if told and notice.fingerprint(known.public) in told.devices:
+        if self.is_struck_off(known):
             raise Untrusted("device-struck-off", f"the site has struck off {known.device_id}: it may be in wrong hands")
 
     def _verified(self, data: bytes, parents: Sequence[bytes], anchor: Anchor) -> grant.Grant:

@@ -90,11 +90,21 @@ def revoke_key(edit: Edit, wanted: str) -> Key:
 
 
 def revoke_device(edit: Edit, signer: Authority, device_id: str) -> None:
-    """Tell all wallets, through all other devices, that a device's key no longer counts: it was stolen, say."""
-    device = device_of(edit.session, device_id)
-    name = fingerprint(device.public)
+    """Tell all wallets, through all other devices, that a device no longer counts: it was stolen, say."""
+    name = fingerprint(device_of(edit.session, device_id).public)
+    if strike_off(edit, signer, device_id, name):
+        edit.session.execute(
+            update(InviteRow)
+            .where(InviteRow.device_id == device_id, InviteRow.revoked_at.is_(None))
+            .values(revoked_at=edit.now)
+        )
+        edit.note("revoke", f"device {device_id}, key {name}")
+
+
+def strike_off(edit: Edit, signer: Authority, device_id: str, name: str) -> bool:
+    """Tell all wallets that the key of a device with this fingerprint no longer counts; whether they were not told."""
     if edit.session.get(DismissedRow, name):
-        return
+        return False
     edit.session.add(DismissedRow(fingerprint=name, device_id=device_id, dismissed_at=edit.now))
     edit.session.flush()
     gone = [bytes.fromhex(each) for each in edit.session.scalars(select(DismissedRow.fingerprint))]
@@ -102,13 +112,8 @@ def revoke_device(edit: Edit, signer: Authority, device_id: str) -> None:
     number = newest.number + 1 if newest else 1
     data = signer.issue_notice(number, gone, edit.now)
     edit.session.add(NoticeRow(number=number, data=data, issued_at=edit.now))
-    edit.session.execute(
-        update(InviteRow)
-        .where(InviteRow.device_id == device_id, InviteRow.revoked_at.is_(None))
-        .values(revoked_at=edit.now)
-    )
     edit.touch_all_devices()
-    edit.note("revoke", f"device {device_id}, key {name}")
+    return True
 
 
 def deny(

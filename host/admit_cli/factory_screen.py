@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from admit_cli.output import safe, say
 
 
-class _Quiet:
+class Quiet:
     """A port that nobody looks at."""
 
     def step(self, name: str, words: str) -> None:
@@ -19,16 +19,16 @@ class _Quiet:
         """So many bytes of so many."""
 
 
-class _Row:
+class Row:
     """A port's line on the screen."""
 
     def __init__(self, shown, port: str):
-        self._shown = shown
-        self._task = shown.add_task("", port=_short(port), words="", total=None)
+        self._shown, self._port = shown, _short(port)
+        self._task = shown.add_task("", port=self._port, words="", total=None)
 
     def step(self, name: str, words: str) -> None:
         """A step begins."""
-        self._shown.reset(self._task, words=f"{name}: {words}", total=None)
+        self._shown.reset(self._task, port=self._port, words=f"{name}: {words}", total=None)
 
     def progress(self, done: int, total: int) -> None:
         """So many bytes of so many."""
@@ -36,7 +36,11 @@ class _Row:
 
     def rest(self, words: str) -> None:
         """Nothing happens there now."""
-        self._shown.reset(self._task, start=False, words=words, total=None)
+        self._shown.reset(self._task, start=False, port=self._port, words=words, total=None)
+
+    def drop(self) -> None:
+        """Nothing will happen there any more."""
+        self._shown.remove_task(self._task)
 
 
 class FactoryScreen:
@@ -46,8 +50,8 @@ class FactoryScreen:
         self._wanted = wanted
         self._made = 0
         self._open = ExitStack()
-        self._shown = _table() if sys.stderr.isatty() else None
-        self._rows: dict[str, _Row] = {}
+        self._shown = table() if sys.stderr.isatty() else None
+        self._rows: dict[str, Row] = {}
 
     def __enter__(self) -> "FactoryScreen":
         if self._shown:
@@ -60,9 +64,9 @@ class FactoryScreen:
     def watcher(self, port: str):
         """Who is told of a port's steps."""
         if self._shown is None:
-            return _Quiet()
+            return Quiet()
         if port not in self._rows:
-            self._rows[port] = _Row(self._shown, port)
+            self._rows[port] = Row(self._shown, port)
         return self._rows[port]
 
     def ended(self, result) -> None:
@@ -86,7 +90,8 @@ class FactoryScreen:
             self._rows[port].rest("plug in the next board")
 
 
-def _table():
+def table():
+    """What rows stand in: rich's, on stderr."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 

@@ -17,6 +17,7 @@ import click
 SCHEMA = 1
 
 _WIDTH = 110  # of the demo's screen
+_WIPE = "\x1b[H\x1b[2J\x1b[3J"  # ECMA-48: to the first place, erase the screen; xterm's: and what was scrolled away
 
 _COLOURS = {"allowed": "green", "denied": "red", "counts": "green", "revoked": "red", "ended": "yellow"}
 _COLOURS |= {"ok": "green", "warn": "yellow", "fail": "red"}
@@ -76,6 +77,31 @@ def show_secret(text: str, picture: list[str]) -> None:
     """Show a secret, this once, to whoever sits at the terminal; the caller has seen to it that there is one."""
     for line in [*picture, text]:
         _print(line)
+
+
+def show_in_turn(pages: list[list[str]], when_read: str) -> None:
+    """Show secrets one after the other, each until Enter is pressed; then it is gone from the terminal.
+
+    The caller has seen to it that there is one.
+    """
+    for page in pages:
+        for line in page:
+            _print(line)
+        click.prompt(when_read, default="", show_default=False, prompt_suffix="", err=True)
+        _wipe_terminal()
+
+
+def ask_shown(question: str) -> str:
+    """A line that somebody types where they can see it; then it is gone from the terminal."""
+    answer = click.prompt(question, err=True)
+    _wipe_terminal()
+    return answer
+
+
+def _wipe_terminal() -> None:
+    """Take everything off the terminal, what was scrolled away too."""
+    if os.environ.get("TERM") != "dumb":
+        print(_WIPE, end="", file=sys.stderr, flush=True)
 
 
 def say(text: str) -> None:

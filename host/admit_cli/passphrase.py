@@ -21,6 +21,11 @@ def existing(site: Site) -> str:
     return _from_file() or _from_keyring(site) or _prompt(f"Passphrase of {site.name}", again=False)
 
 
+def of_file(name: str) -> str:
+    """The passphrase of a backup, for which there is no site yet. Raises LocalError passphrase-missing."""
+    return _from_file() or _prompt(f"Passphrase of {name}", again=False)
+
+
 def new() -> str:
     """A passphrase for a new authority. Raises LocalError passphrase-missing."""
     return _from_file() or _prompt("Passphrase for the new authority", again=True)

@@ -4,14 +4,16 @@ import time
 
 import rich_click as click
 
-from admit import syncing
+from admit import carrying, overruling, syncing
 from admit.collect import accept_carried
+from admit.editing import editing
 from admit.keyfiles import fingerprint
 from admit.registry_models import Device
 from admit.syncing import Delivered
+from admit_cli import strays
 from admit_cli.command import Call, command
 from admit_cli.hints import cause
-from admit_cli.output import progress, say, warn
+from admit_cli.output import confirm, progress, say, warn
 from admit_cli.visiting import as_carrier, go, run, via, wallet_of
 from admit_cli.words import utc
 from admit_protocol.errors import AdmitError
@@ -19,21 +21,30 @@ from admit_protocol.errors import AdmitError
 
 @command("admit sync kiosk-1")
 @click.argument("devices", nargs=-1)
+@click.option("--overrule", is_flag=True, help="Tell DEVICES everything anew, though they know more: after a restore.")
+@click.option("--yes", is_flag=True, help="Overrule without asking.")
 @as_carrier
 @via
-def sync(call: Call, devices, carrier, link_via):
+def sync(call: Call, devices, overrule, yes, carrier, link_via):
     """Visit DEVICES (default: all that something waits for): bring them what they have not heard of, and the time, and
     take their journals along.
 
     If one cannot be reached, the others are; the exit code is then that of its error.
+
+    A registry that was restored may be older than what a device was told. Then sync refuses. What was said after the
+    backup has to be said again, and with --overrule the device holds what the registry says, and nothing else.
     """
     registry = call.site.registry
+    if overrule:
+        if not devices:
+            raise click.UsageError("name the devices to overrule")
+        confirm(f"What {', '.join(devices)} heard after the backup ends, revocations too. Go on?", yes)
     for each in devices:
         registry.device(each)
     call.signer.unlock()  # before somebody waits at a device
     rows, missed = [], []
     for each in devices or [row.device_id for row in registry.pending_bundles()]:
-        row, error = _sync_one(call, each, carrier, link_via)
+        row, error = _sync_one(call, each, carrier, link_via, overrule)
         rows.append(row)
         missed += [error] if error else []
     call.out.rows(
@@ -46,14 +57,18 @@ def sync(call: Call, devices, carrier, link_via):
         raise missed[0]
 
 
-def _sync_one(call: Call, device_id: str, carrier: str | None, link: str | None) -> tuple[dict, AdmitError | None]:
+def _sync_one(
+    call: Call, device_id: str, carrier: str | None, link: str | None, overrule: bool
+) -> tuple[dict, AdmitError | None]:
     """What became of a visit to one device."""
     row = {"device": device_id, "epoch": call.site.registry.device(device_id).epoch, "state": "not yet"}
     row |= {"time": None, "records": None, "bytes": None, "why": None}
     try:
-        told, clock = run(_visit(call, device_id, carrier, link))
+        told, clock = run(_visit(call, device_id, carrier, link, overrule))
     except AdmitError as error:
+        strays.notice(call, device_id, link, error)
         return row | {"why": cause(error)}, error
+    strays.notice(call, device_id, link, None)
     if clock:
         warn(f"{device_id} did not take the time: {cause(clock)}")
     row |= {"epoch": told.epoch, "state": "delivered" if told.bundles else "current", "bytes": told.carried}
@@ -61,9 +76,13 @@ def _sync_one(call: Call, device_id: str, carrier: str | None, link: str | None)
     return row, None
 
 
-async def _visit(call: Call, device_id: str, carrier: str | None, link: str | None):
+async def _visit(call: Call, device_id: str, carrier: str | None, link: str | None, overrule: bool):
     wallet = wallet_of(call, carrier)
     async with go(wallet, device_id, link) as session:
+        if overrule:
+            held = await carrying.held_epoch(session)
+            with editing(call.site, call.signer, call.now) as edit:
+                overruling.overrule(edit, device_id, held)
         progress(f"telling {device_id}")
         told = await syncing.deliver(session, call.site.registry, device_id, wallet)
         return told, await syncing.set_clock(session, call.signer, device_id, time.time)
@@ -88,6 +107,7 @@ def deliver_pending(call: Call, carrier: str | None, link: str | None) -> tuple[
         try:
             run(_deliver(call, bundle.device_id, carrier, link))
         except AdmitError as error:
+            strays.notice(call, bundle.device_id, link, error)
             row |= {"state": "not yet", "why": cause(error)}
             missed.append(error)
         rows.append(row)
@@ -114,14 +134,18 @@ async def _deliver(call: Call, device_id: str, carrier: str | None, link: str | 
 @click.argument("devices", nargs=-1)
 @click.option("--waiting", is_flag=True, help="Only those that have not heard of everything.")
 def status(call: Call, devices, waiting):
-    """Which devices have heard of what: the epoch of the policy that each is to hold, and the one that it does."""
+    """Which devices have heard of what: the epoch of the policy that each is to hold, and the one that it does; which
+    are promised to another site, and which were found to be somebody else's, or nobody's, when they were visited.
+    """
     registry = call.site.registry
     listed = [registry.device(each) for each in devices] or registry.devices()
     since, gone = registry.waiting_since(), registry.dismissed()
     last = {each.id: registry.last_head(each.id) for each in listed}
     rows = [_status(call, each, since.get(each.id), fingerprint(each.public) in gone, last[each.id]) for each in listed]
-    rows = [row for row in rows if row["state"] == "waiting" or not waiting]
+    remarks = strays.remarks(call)
+    rows = [row | {"remark": remarks.get(row["device"])} for row in rows if row["state"] == "waiting" or not waiting]
     columns = ["device", "state", "epoch", "held", "since", "seen", "rules"]
+    columns += ["remark"] if any(row["remark"] for row in rows) else []
     call.out.rows("status", rows, columns, "Nothing waits." if waiting else "There are no devices.")
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from admit_cli.command import Call
 from admit_cli.hints import cause
 from admit_cli.output import progress, say, warn
 from admit_cli.words import rule_at
-from admit_protocol import credential, grant
+from admit_protocol import credential, grant, rule
 from admit_protocol.errors import AdmitError, Denied, NotFound, Unverified
 
 _WITNESS_S = 2
@@ -57,7 +57,7 @@ def wallet_of(call: Call, user: str | None) -> Wallet:
     return site.wallet(user or site.setting("user") or "admin")
 
 
-def transport_to(link: str | None, device_id: str) -> Transport:
+def transport_to(link: str | None, device_id: str, tell_retries: bool = True) -> Transport:
     """The way to a device: as the option says, else the setting, else its Bluetooth name.
 
     A gateway that is told no name is told the device's.
@@ -65,7 +65,16 @@ def transport_to(link: str | None, device_id: str) -> Transport:
     name = link or os.environ.get("ADMIT_VIA") or user_config().get("via") or f"ble:{device_id}"
     if is_gateway(name) and "#" not in name:
         name = f"{name}#{device_id}"
-    return open_transport(name, retry=_tell_retry)
+    return open_transport(name, retry=_tell_retry if tell_retries else None)
+
+
+def devices_meant(registry, patterns: Sequence[str]) -> list[str]:
+    """The site's devices that the names and patterns mean, by id. Raises NotFound registry-no-device."""
+    devices = [each.id for each in registry.devices()]
+    for pattern in patterns:
+        if not any(rule.matches(pattern, each) for each in devices):
+            raise NotFound("registry-no-device", f"no device of the site is called {pattern}")
+    return [each for each in devices if any(rule.matches(pattern, each) for pattern in patterns)]
 
 
 @asynccontextmanager

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from admit import releases
 from admit.client import Holder, Session
 from admit.connection import Connection
 from admit.keyfiles import fingerprint
@@ -232,6 +233,7 @@ class _Pipeline:
         progress = self.journal.watcher.progress
         self.sent += install.install(repl, self.firmware, board, progress, receiver).bytes_sent
         facts |= {"board": board.name, "set_hash": self.firmware.hash}
+        self.journal.registry.keep_set(self.firmware.hash, releases.list_of(self.firmware.files))
 
     def _wait_for(self, kind: str) -> Found:
         self._hang_up()

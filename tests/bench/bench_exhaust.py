@@ -9,7 +9,14 @@ from figures import figure
 
 from imports import ROOT
 
-SAMPLED = ("tests/strangers/test_cryptography.py", "tests/fuzz")
+SAMPLED = (
+    "tests/strangers/test_cryptography.py",
+    "tests/fuzz",
+    "tests/e2e/test_releases.py",
+    "tests/host/test_rotating.py",
+    "tests/device/test_ownership.py",
+    "tests/cli/test_ownership_commands.py",
+)
 
 
 def main():

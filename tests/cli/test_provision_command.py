@@ -149,6 +149,7 @@ def test_a_blank_board_gets_firmware_first_and_what_it_does_comes_from_a_file(ki
     again = kiosk.data("provision", blank.cable, "--name", name, "--routines", routines, "--again")
     assert (again["current"], again["fingerprint"]) == (True, told["fingerprint"])
     assert again["sent"] < told["sent"] / 4
+    kiosk.listen(blank)
     kiosk.admit("reboot", name, "--via", kiosk.via(blank))
     kiosk.beside.do(blank.expect("status ready"))
     said = kiosk.admit("reboot", name, "--repl", "--via", kiosk.via(blank)).stderr

@@ -180,14 +180,16 @@ def test_a_device_belongs_to_the_first_site_until_it_is_reset():
     new_key = cbor.encode({1: bytes(32)})
     alice = visitor(rig)
     assert alice.request(coap.GET, "/r").code == coap.CONTENT
-    changes = rig.storage.changes + rig.keystore.changes
+    changes, kept = rig.storage.changes + rig.keystore.changes, rig.keystore.changes
     assert cable.plain(coap.PUT, "/identity", again).code == coap.CHANGED
     assert title(cable.plain(coap.PUT, "/identity", taken_over)) == "identity-commissioned"
     assert title(cable.plain(coap.POST, "/identity", new_key)) == "identity-commissioned"
     for method, body in ((coap.PUT, again), (coap.PUT, taken_over), (coap.POST, new_key)):
         assert title(radio.plain(method, "/identity", body)) == "commissioning-cable-only"
-        assert title(alice.request(method, "/identity", body)) == "commissioning-cable-only"
     assert rig.storage.changes + rig.keystore.changes == changes
+    for method, body in ((coap.PUT, again), (coap.PUT, taken_over), (coap.POST, new_key)):
+        assert title(alice.request(method, "/identity", body)) == "rule-none"
+    assert rig.keystore.changes == kept
     assert rig.clock.now() == WEDNESDAY
 
 

@@ -135,7 +135,7 @@ def test_a_long_journal_comes_in_blocks_that_are_all_of_one_moment():
     rig = new_kiosk()
     alice, bob = Visitor(rig), Visitor(rig, "bob")
     for _ in range(30):
-        assert bob.ask(coap.GET, "/health").code == coap.CONTENT
+        assert bob.ask(coap.GET, "/release").code == coap.CONTENT
     before = rig.device.journal.count
     put, parts = alice.put, []
 
@@ -150,7 +150,7 @@ def test_a_long_journal_comes_in_blocks_that_are_all_of_one_moment():
     assert rig.device.journal.count == before + 1 + len(parts)  # one decision for all blocks
     public = credential.parse(rig.credential).public
     records = journal_reader.verify(body[3], body[4], public, "kiosk-1", SITE.suite)
-    assert [each.what for each in records[-2:]] == ["GET /health", "GET /journal"]
+    assert [each.what for each in records[-2:]] == ["GET /release", "GET /journal"]
 
 
 def test_a_long_bundle_arrives_in_blocks_and_counts_when_it_is_whole():

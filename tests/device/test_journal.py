@@ -201,7 +201,7 @@ def test_failed_handshakes_make_one_record_at_once_and_then_one_an_hour():
     journal.flush_failures()
     assert journal.count == 0
     for _ in range(1000):
-        journal.count_failure()
+        journal.count_failure("ccm-tag")
         journal.flush_failures()
     clock.pass_s(3599)
     journal.flush_failures()
@@ -216,13 +216,13 @@ def test_failed_handshakes_make_one_record_at_once_and_then_one_an_hour():
 def test_failures_that_could_not_be_written_are_told_an_hour_later():
     storage, clock = Memory(), HandClock()
     journal = new_journal(storage, clock)
-    journal.count_failure()
+    journal.count_failure("ccm-tag")
     storage.full = True
     with raises(StorageError, "storage-full"):
         journal.flush_failures()
     journal.flush_failures()
     storage.full = False
-    journal.count_failure()
+    journal.count_failure("ccm-tag")
     clock.pass_s(3600)
     journal.flush_failures()
     assert told(journal) == [("", "denied", {records.COUNT: 2})]

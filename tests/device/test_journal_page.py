@@ -11,7 +11,7 @@ def test_pages_join_under_the_signed_head():
     rig = new_kiosk()
     visitor = Visitor(rig, "admin", ALL)
     for _ in range(90):
-        assert visitor.ask(coap.GET, "/health").code == coap.CONTENT
+        assert visitor.ask(coap.GET, "/release").code == coap.CONTENT
     start, head, count = 0, None, 1
     while start < count:
         query = [(coap.URI_QUERY, b"from=%d" % start)]
@@ -35,7 +35,7 @@ def test_what_a_courier_carries_out_is_sealed_and_each_page_proves_itself():
     rig = new_kiosk()
     admin, courier = Visitor(rig, "admin", ALL), Visitor(rig, "bob", [])
     for _ in range(70):
-        assert admin.ask(coap.GET, "/health").code == coap.CONTENT
+        assert admin.ask(coap.GET, "/release").code == coap.CONTENT
     public, start, head, pages = rig.device.identity.credential.public, 0, None, 0
     while True:
         body = take_out(courier, start)
@@ -43,7 +43,7 @@ def test_what_a_courier_carries_out_is_sealed_and_each_page_proves_itself():
         journal_reader.verify_head(end, public, "kiosk-1", SITE.suite)
         if body[2] is None:
             break
-        assert b"GET /health" not in body[2] and len(body[2]) < 3000
+        assert b"GET /release" not in body[2] and len(body[2]) < 3000
         page = cbor.decode(cose_encrypt.unseal(SITE.suite, SITE.ecdh, body[2]))
         assert page[1] == start < body[5] <= end.count and head in (None, page[2])
         journal_reader.verify(page[3], page[4], public, "kiosk-1", SITE.suite, (page[1], page[2]))

@@ -13,7 +13,8 @@ from admit_device.routines import routine
 from admit_protocol import cbor, coap, coap_numbers, cose, credential, edhoc_client, issuing, journal, journal_reader
 from admit_protocol.errors import StorageError
 from limits import TAIL
-from memory_ports import WEDNESDAY, Dice, HandClock, Memory, PowerCut
+from memory_ports import WEDNESDAY, Dice, HandClock, PowerCut
+from power_supply import Supplied, Supply
 from rig import Phone, Rig, sealed
 from visitors import SITE, Visitor, grant_of, id_of, reason
 
@@ -35,30 +36,6 @@ def second(kiosk):
 
 ROUTINES = {"first": first, "second": second}
 BUNDLE = issuing.bundle(SITE.key, SITE.anchor.site_id, "kiosk-1", 1, [id_of(grant_of("bob"))], WEDNESDAY)
-
-
-class Supply:
-    """Counts the changes of storage and key store together. At change `cut` the power goes, for good; change `refused`
-    alone is refused.
-    """
-
-    def __init__(self, cut=None, refused=None):
-        self.changes, self.cut, self.refused, self.dead = 0, cut, refused, False
-
-    def change(self):
-        if self.dead or self.changes == self.cut:
-            self.dead = True
-            raise PowerCut()
-        self.changes += 1
-        if self.changes - 1 == self.refused:
-            raise StorageError("storage-full")
-
-
-class Supplied(Memory):
-    supply = None
-
-    def _change(self):
-        self.supply.change()
 
 
 class Life(Rig):
@@ -169,7 +146,7 @@ def chapter_two(life):
     assert life.ask("alice", coap.POST, "/bundle", life.bundle).code == coap.CHANGED
     life.confirm("revoked")
     assert reason(life.ask("bob", coap.GET, "/r")) == "grant-revoked"
-    life.device.journal.count_failure()
+    life.device.journal.count_failure("ccm-tag")
     life.clock.pass_s(3601)
     guarded(life.device.expire)
     life.confirm("end")

@@ -1,5 +1,6 @@
 """Sessions: who may finish a handshake, which session makes room for another, and what a login costs the device."""
 
+from admit_device.grants_resource import adopt
 from admit_protocol import cbor, coap, coap_numbers, edhoc_client, oscore_client, p256_curve
 from admit_protocol.errors import Untrusted
 from newcomers import Newcomer
@@ -196,7 +197,7 @@ def test_a_combined_request_works_once():
 def test_a_visitor_who_is_asked_for_the_grant_itself_has_not_failed():
     rig = new_kiosk()
     counted = []
-    rig.device.journal.count_failure = lambda: counted.append(1)
+    rig.device.journal.count_failure = lambda reason: counted.append(1)
     arrive(rig, server=rig.cable)
     unknown = Visitor(rig, "stranger", OPEN, by_value=False, server=rig.cable)
     assert finish(unknown, unknown.message_3, unknown.context.sender_id) is True
@@ -382,5 +383,5 @@ def test_a_session_adopts_a_grant_of_its_own_key_alone():
     (session,) = rig.device.sessions.newcomers()
     alices = [each for each in rig.device.sessions._sessions.values() if not each.newcomer][0].subject
     with raises(Untrusted, "grant-other-key"):
-        session.adopt(alices)
+        adopt(alices, session)
     assert session.newcomer

@@ -1,6 +1,7 @@
 """Which firmware set runs, and its hash, which the host computes in the same way from what it sends."""
 
 import os
+import sys
 from hashlib import sha256
 
 from folders import Folder
@@ -65,3 +66,30 @@ def test_the_repl_is_asked_for_by_a_file():
         slots.ask_repl(folder.path)
         slots.ask_repl(folder.path)
         assert os.listdir(folder.path) == ["repl"]
+
+
+def test_boot_py_decides_which_set_runs_and_that_is_what_is_told():
+    with Folder() as folder:
+        root = flash(folder, b"a")
+        assert slots.trial(root) is None
+        cases = [(b"b0", "a", "waiting"), (b"b1", "b", "on"), (b"b1", "a", "trial-no-answer"), (b"b1x", "a", "x")]
+        for text, runs, expected in cases:
+            folder.write("trial", text)
+            sys.path.insert(0, root + "/" + runs)
+            assert (slots.active(root), slots.trial(root)) == (root + "/" + runs, expected), text
+            sys.path.pop(0)
+        folder.write("slot", b"b")
+        folder.write("trial", b"b1")
+        assert slots.trial(root) == "confirmed"
+
+
+def test_a_file_is_replaced_whole():
+    with Folder() as folder:
+        slots.write_whole(folder.path + "/slot", b"a")
+        slots.write_whole(folder.path + "/slot", b"b")
+        assert folder.read("slot") == b"b" and os.listdir(folder.path) == ["slot"]
+        slots.remove(folder.path + "/slot")
+        slots.remove(folder.path + "/slot")
+        slots.make_folders(folder.path + "/c/d/e.mpy")
+        assert os.listdir(folder.path) == ["c"] and os.listdir(folder.path + "/c") == ["d"]
+        assert slots.names(folder.path) == slots.names(folder.path + "/nowhere") == []

@@ -3,6 +3,7 @@
 import sys
 
 import start
+from admit_device import crash, faults
 from admit_device import device as app
 from admit_device.identity import CREDENTIAL, SECRET
 from admit_device.routine_forms import collect
@@ -10,7 +11,8 @@ from admit_device.strangers import StrangerProfile
 from admit_protocol import cbor
 from admit_protocol.errors import StorageError
 from folders import Folder
-from memory_ports import Memory, Outputs
+from memory_ports import HandClock, Memory, Outputs
+from ports.faults import print_exception
 
 SOURCE = b"""
 from admit_device.routines import output, routine
@@ -41,7 +43,7 @@ class Board:
     """What start asks of a board."""
 
     restarts = True
-    reset_cause = "power"
+    reset_cause, trial = "power", None
 
     def __init__(self, routines_file=None, test_identity=None, identity=None):
         self.routines_file, self.test_identity = routines_file, test_identity
@@ -59,6 +61,14 @@ class Board:
     def restart(self, repl=False):
         self.repl = repl
         raise Reset
+
+
+class Remembering(Board):
+    """One that has storage and a clock, too."""
+
+    def __init__(self, **given):
+        super().__init__(**given)
+        self.storage, self.clock = Memory(), HandClock()
 
 
 class Device:
@@ -186,3 +196,23 @@ def test_where_nothing_can_be_restarted_the_fault_is_told_to_who_started_it():
     board.restarts = False
     assert ends(board, OSError(5)) is OSError
     assert board.repl is None
+
+
+def test_what_ended_the_app_is_remembered_and_storage_that_refuses_keeps_no_reset_away():
+    board = Remembering()
+    assert ends(board, OSError(5)) is Reset
+    what, place, boots, uptime_s = crash.read(board.storage)
+    assert (what, boots, uptime_s) == ("OSError: errno 5", 0, 1) and "run" in place
+    board.storage.full = True
+    assert ends(board, ValueError("x")) is Reset
+    assert crash.read(board.storage)[0] == "OSError: errno 5"
+
+
+def test_what_a_port_meets_is_written_into_the_log_once_the_app_is_there():
+    run(Board())
+    before = faults.totals[1]
+    try:
+        raise ValueError("a secret")
+    except ValueError as error:
+        print_exception(error)
+    assert faults.totals[1] == before + 1 and "ValueError at test_start.py" in faults.lines[-1][2]

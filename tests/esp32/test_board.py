@@ -146,6 +146,8 @@ def test_a_routine_that_hangs_meets_the_watchdog_and_is_disabled_after_it(tmp_pa
         await kiosk.ready()
         health = await health_of(kiosk, admin)
         assert "watchdog" in str(health.values())
+        ended = {"what": "watchdog", "place": "/r/hang", "boot": health["boots"] - 1, "uptime_s": None, "ended": True}
+        assert (health["reset_cause"], health["last_exception"]) == ("watchdog", ended)
 
     serve(story, tmp_path, settings={"CHIP_WATCHDOG_MS": "4500"}, faults=True)
 

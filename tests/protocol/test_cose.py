@@ -1,6 +1,6 @@
 """COSE: a signature holds for one purpose, one key and one message; everything not strictly in form is refused."""
 
-from admit_protocol import cbor, cose, cose_encrypt0, cose_reserved
+from admit_protocol import cbor, cose, cose_encrypt0
 from admit_protocol.cbor import Tag
 from admit_protocol.errors import LocalError, Malformed, Unsupported, Unverified
 from admit_protocol.suite import Suite
@@ -15,12 +15,14 @@ LABELS = (
     cose.GRANT,
     cose.DELEGATION,
     cose.BUNDLE,
-    cose_reserved.RELEASE,
+    cose.RELEASE,
     cose.JOURNAL_HEAD,
-    cose_reserved.RECEIPT,
+    cose.RECEIPT,
     cose.APPROVAL,
-    cose_reserved.VOUCHER,
-    cose_reserved.WIPE_CERTIFICATE,
+    cose.VOUCHER,
+    cose.WIPE_CERTIFICATE,
+    cose.ROTATION,
+    cose.POSSESSION,
     cose.ENROLMENT,
     cose.TIME,
     cose.NOTICE,
@@ -60,7 +62,7 @@ def test_a_signature_verifies_with_its_key_and_purpose():
 
 
 def test_no_kind_of_signature_passes_for_another():
-    assert len(set(LABELS)) == 13 and b"" not in LABELS
+    assert len(set(LABELS)) == 15 and b"" not in LABELS
     for signed_as in LABELS:
         parsed = cose.parse_sign1(cose.sign1(KEY, b"payload", signed_as))
         for taken_as in LABELS:
@@ -93,11 +95,11 @@ def test_a_changed_payload_header_or_signature_does_not_verify():
 
 
 def test_further_headers_travel_protected_and_unprotected():
-    data = cose.sign1(KEY, b"payload", cose_reserved.RELEASE, protected={3: 60, "slot": 1}, unprotected={4: b"kid"})
+    data = cose.sign1(KEY, b"payload", cose.RELEASE, protected={3: 60, "slot": 1}, unprotected={4: b"kid"})
     parsed = cose.parse_sign1(data)
     assert parsed.headers == {1: -7, 3: 60, "slot": 1, 4: b"kid"}
     assert cbor.decode(parsed.protected) == {1: -7, 3: 60, "slot": 1}
-    cose.verify_sign1(parsed, KEY.public, cose_reserved.RELEASE, SUITE)
+    cose.verify_sign1(parsed, KEY.public, cose.RELEASE, SUITE)
 
 
 def test_a_header_is_never_put_in_twice():

@@ -1,6 +1,6 @@
 """Device credentials: what an authority vouches for, and each way in which a credential is not one."""
 
-from admit_protocol import cbor, cose, cose_reserved, credential, cwt, issuing
+from admit_protocol import cbor, cose, credential, cwt, issuing
 from admit_protocol.anchor import Anchor
 from admit_protocol.errors import Malformed, Untrusted, Unverified
 from admit_protocol.suite import Suite
@@ -48,7 +48,7 @@ def test_a_credential_of_another_site_or_signature_is_refused():
         credential.verify(credential.parse(issue()), mallory, SUITE)
     with raises(Unverified, "cose-signature"):  # Mallory signs in our site's name
         credential.verify(credential.parse(issue(key=DEVICE)), SITE, SUITE)
-    for label in (cose.GRANT, cose.BUNDLE, cose_reserved.WIPE_CERTIFICATE):
+    for label in (cose.GRANT, cose.BUNDLE, cose.WIPE_CERTIFICATE):
         with raises(Unverified, "cose-signature"):
             credential.verify(credential.parse(cwt.issue(AUTHORITY, claims(), label)), SITE, SUITE)
 

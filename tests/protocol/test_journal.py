@@ -1,6 +1,6 @@
 """The journal: whatever is changed, taken out, moved or cut off shows, with its own reason."""
 
-from admit_protocol import cbor, cose, cose_reserved, journal, journal_reader
+from admit_protocol import cbor, cose, journal, journal_reader
 from admit_protocol.errors import AdmitError, Malformed, Unverified
 from admit_protocol.kdf import sha256
 from admit_protocol.suite import Suite
@@ -140,7 +140,7 @@ def test_another_devices_head():
 
 def test_a_head_that_was_signed_as_something_else():
     payload = journal_reader.parse_head(SIGNED).sign1.payload
-    for label in (cose.BUNDLE, cose_reserved.RELEASE, cose.GRANT, b""):
+    for label in (cose.BUNDLE, cose.RELEASE, cose.GRANT, b""):
         with raises(Unverified, "cose-signature"):
             verify(RECORDS, cose.sign1(device, payload, label))
 

@@ -49,7 +49,8 @@ def running(chip):
     """The hash of the set that would run at the next start, as the firmware itself finds it out; and its slot."""
     source = (compile.brought() / "firmware/ports/slots.py").read_text()
     code = source.replace("from admit_protocol.const import const", "const = int")
-    folder, found = chip.run(code + "\nprint(active(), (installed() or b'no').hex())").split()
+    told = "next = _usual('')\nprint(next, (hash_of(next) if next else b'no').hex())"
+    folder, found = chip.run(f"{code}\n{told}").split()
     return found, folder
 
 

@@ -238,7 +238,7 @@ def test_a_receiver_that_was_begun_and_not_needed_gives_the_repl_back(chip):
 
 
 def test_a_heap_that_is_too_small_is_told(tmp_path):
-    with BlankChip(tmp_path, heap="64k") as chip, Repl(chip.port) as repl, pytest.raises(RemoteError) as caught:
+    with BlankChip(tmp_path, heap="72k") as chip, Repl(chip.port) as repl, pytest.raises(RemoteError) as caught:
         Receiver(repl).run("digests")
     assert caught.value.reason == "repl-failed" and "MemoryError" in caught.value.detail
 

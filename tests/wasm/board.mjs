@@ -95,7 +95,10 @@ const commands = {
   // What lies in storage, to be put back into the next process: a power cut.
   save: () => ({ files: Object.fromEntries(stored().map((file) => [file, Buffer.from(python.FS.readFile(file)).toString('hex')])) }),
   restore: ({ files }) => {
-    for (const [file, content] of Object.entries(files)) python.FS.writeFile(file, unhex(content));
+    for (const [file, content] of Object.entries(files)) {
+      python.FS.mkdirTree(file.slice(0, file.lastIndexOf('/')));
+      python.FS.writeFile(file, unhex(content));
+    }
   },
   names: () => kiosk.names(),
   weigh: ({ name }) => {

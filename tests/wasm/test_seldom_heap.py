@@ -1,4 +1,5 @@
-"""The heap of a 32-bit board in what is rarer than a visit: invites, pairing, approvals, presence, a policy of rules.
+"""The heap of a 32-bit board in what is rarer than a visit: invites, pairing, approvals, presence, a policy of rules,
+a change of owner or of the key, the end.
 
 Where a second person takes part, both sessions are open. `-s` shows the figures.
 """
@@ -6,13 +7,15 @@ Where a second person takes part, both sessions are open. `-s` shows the figures
 import asyncio
 import time
 
-from admit import admin, approving, enrolling, invites, presence, wallet
+from admit import admin, approving, ending, enrolling, fetching, invites, ownership, presence, rotating, wallet
 from admit.collect import deliver_bundle
+from admit.connection import Connection
 from admit.sharing import Wish
 from admit.suite import HostSuite
 from admit.visit import visit
 from admit_protocol import bundle, cbor, coap, cose_encrypt, invite, rule
 from kiosks import authority, make_site
+from wasm import updates
 from wasm.boards import HEAP, install, powered
 from wasm.test_heap import join
 
@@ -48,9 +51,13 @@ async def life(folder):
         "presence": be_there,
         "a policy": bring_rules,
         "a visit under it": open_door,
+        "an update": updates.update,
+        "a change of owner": change_hands,
+        "the end": wipe,
+        "a change of key": change_key,
     }
     for what, act in acts.items():
-        async with powered(firmware, files) as board:
+        async with powered(firmware, files | updates.FILES) as board:
             await board.settle()
             board.most = 0
             await act(site, board)
@@ -134,3 +141,28 @@ async def open_door(site, board):
         await session.request(coap.POST, "/login")
         await invoke(session)
         await session.request(coap.DELETE, "/login")
+
+
+async def change_hands(site, board):
+    """Another site fetches the kiosk, by radio, and proves it."""
+    other = make_site(site.folder.parent / "other")
+    parcel = ownership.give(site, authority(site), "kiosk-1", other.anchor, int(time.time()))
+    async with Connection(board.transport("ble", 0)) as connection:
+        owner = authority(other), other.wallet("admin")
+        await fetching.fetch(connection, other, *owner, parcel, "kiosk-1", lambda words: None)
+
+
+async def wipe(site, board):
+    """An admin ends it; it has not started again yet."""
+    async with visit(board.transport("ble", 0), site.wallet("admin"), "kiosk-1") as session:
+        assert await ending.ask(session, "sold")
+
+
+async def change_key(site, board):
+    """An admin has it make another key, and meets that."""
+    owner, now = site.wallet("admin"), int(time.time())
+    async with visit(board.transport("ble", 0), owner, "kiosk-1") as session:
+        public = await rotating.begin(session, site.registry, authority(site), owner.device("kiosk-1"), now)
+        await rotating.leave(session)
+    async with visit(board.transport("ble", 1), owner, "kiosk-1") as session:
+        await rotating.confirm(session, public)

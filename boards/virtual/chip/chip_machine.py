@@ -32,6 +32,20 @@ def reset_cause():
     return _cause
 
 
+class WDT:
+    """A watchdog that nobody feeds: after `timeout` ms it ends the program, if that runs still, and the file
+    $ADMIT_CHIP_PID.dog is there. Loss of power ends it too.
+    """
+
+    def __init__(self, timeout):
+        timeout = int(os.getenv("ADMIT_CHIP_WATCHDOG_MS") or timeout)
+        os.system(
+            'pid=$PPID; echo $pid >"$ADMIT_CHIP_PID.dog"; ( sleep %d; [ "$(cat "$ADMIT_CHIP_PID.dog")" = $pid ] && '
+            '[ "$(cat "$ADMIT_CHIP_PID")" = $pid ] && kill -ABRT $pid ) </dev/null >/dev/null 2>&1 &'
+            % (timeout // 1000)
+        )
+
+
 def unique_id():
     """Six bytes, always the same on one flash."""
     return bytes.fromhex(os.getenv("ADMIT_CHIP_ID"))

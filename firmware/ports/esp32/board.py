@@ -20,6 +20,8 @@ from ports.stdio import Serial
 _FASTEST = (240_000_000, 160_000_000)
 _WATCHDOG_MS = const(30_000)  # the longest that the loop computes without a pause is some seconds
 
+_DOING = const(b"doing ")
+
 _CAUSES = {
     machine.PWRON_RESET: "power",
     machine.HARD_RESET: "hard",
@@ -32,6 +34,7 @@ _CAUSES = {
 class Board:
     """The ports of admit_device/ports.py as attributes. `config`: board.json; `root`: where the flash is, for tests."""
 
+    port = "esp32"
     restarts = True
     test_identity = None
 
@@ -47,7 +50,9 @@ class Board:
         self.name = config["board"]
         self.board_id = machine.unique_id()
         self.reset_cause = _CAUSES.get(machine.reset_cause(), "unknown")
+        self.was_doing = _remembered() if self.reset_cause == "watchdog" else b""
         self.routines_file = self._slots("routines_file")
+        self.trial = self._slots("trial")
         screen = config.get("screen")
         self.outputs = Outputs(config["pins"], screen)
         if screen:
@@ -63,6 +68,26 @@ class Board:
     def installed(self):
         """The hash of the firmware set that runs, 32 bytes, or None."""
         return self._slots("installed")
+
+    def vitals(self):
+        """(slot whose firmware runs, or None; bytes of storage in all; bytes free)."""
+        return self._slots("vitals")
+
+    def doing(self, what):
+        """Remember what is being done now, by code that may never come back: in memory that outlives a reset, but no
+        loss of power.
+        """
+        machine.RTC().memory(_DOING + what.encode())
+
+    def updates(self):
+        """What fills and tries the other slot, or None where there are none."""
+        if self._slots("active") is None:
+            return None
+        from ports.updates import Updates
+
+        forget("ports.updates")
+        forget("ports.slots")
+        return Updates(self._root)
 
     def restart(self, repl=False):
         """Reset the chip; with `repl`, into the REPL for one time."""
@@ -122,6 +147,11 @@ class Board:
 def open_board(config):
     """The board that `config` describes."""
     return Board(config)
+
+
+def _remembered():
+    told = machine.RTC().memory()
+    return told[len(_DOING) :] if told.startswith(_DOING) else b""
 
 
 def _run_fast():

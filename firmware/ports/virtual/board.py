@@ -17,17 +17,22 @@ import os
 from binascii import unhexlify
 from hashlib import sha256
 
-from ports import slots
+from admit_protocol.const import const
 from ports.folder import make_folder
+from ports.ondemand import forget
 from ports.virtual.clock import Clock
 from ports.virtual.entropy import Entropy
 from ports.virtual.keystore import Keystore
 from ports.virtual.outputs import Outputs
 from ports.virtual.storage import Storage
 
+_UNWATCH = const('rm -f "$ADMIT_CHIP_PID.dog"')  # boards/virtual/chip/chip_machine.py
+
 
 class Board:
     """The ports of admit_device/ports.py as attributes, the routines file, and the file of test identities or None."""
+
+    port = "virtual"
 
     def __init__(self, config):
         folder = os.getenv("ADMIT_STORAGE") or ""
@@ -38,7 +43,9 @@ class Board:
         self.entropy = Entropy()
         screen = config.get("screen") or os.getenv("ADMIT_SCREEN") == "1"
         self.outputs = Outputs(os.getenv("ADMIT_BUTTON"), screen)
-        self.restarts = slots.active() is not None
+        self.restarts = _slots("active") is not None
+        self.trial = _slots("trial") if self.restarts else None
+        self._is_watched = self.trial == "on"
         self.links = list(_links(self.restarts))
         if screen:
             self._serve_screen()
@@ -47,7 +54,9 @@ class Board:
         self.test_only = config["radio"] == "none"
         self.reset_cause = os.getenv("ADMIT_RESET_CAUSE") or "power"
         self.faults = []
-        self.routines_file = os.getenv("ADMIT_ROUTINES") or slots.routines_file()
+        self._doing = folder and folder + "/doing"
+        self.was_doing = self._remembered() if self.reset_cause == "watchdog" else b""
+        self.routines_file = os.getenv("ADMIT_ROUTINES") or _slots("routines_file")
         self.test_identity = os.getenv("ADMIT_TEST_IDENTITY")
 
     def _serve_screen(self):
@@ -59,19 +68,61 @@ class Board:
 
     def installed(self):
         """The hash of the firmware set that runs, 32 bytes, or None."""
-        return slots.installed()
+        return _slots("installed")
+
+    def vitals(self):
+        """(slot whose firmware runs, or None; bytes of storage in all; bytes free)."""
+        told = _slots("vitals")
+        return told[:1] + (self.storage.space() or told[1:])
+
+    def doing(self, what):
+        """Remember over a reset what is being done now, by code that may never come back."""
+        try:
+            with open(self._doing, "w") as file:
+                file.write(what)
+        except OSError:  # a virtual chip has no such folder
+            pass
+
+    def _remembered(self):
+        try:
+            with open(self._doing, "rb") as file:
+                return file.read()
+        except OSError:  # nothing was done
+            return b""
 
     def restart(self, repl=False):
         """End the program: its runner starts it again; with `repl`, into the REPL for one time."""
         if repl and self.restarts:
-            slots.ask_repl()
+            _slots("ask_repl")
         raise SystemExit
 
+    def updates(self):
+        """What fills and tries the other slot, or None where there are none."""
+        if not self.restarts:
+            return None
+        from ports.updates import Updates
+
+        forget("ports.updates")
+        forget("ports.slots")
+        return Updates()
+
     def watch(self):
-        """A PC has no watchdog."""
+        """A PC has no watchdog, but for the one that boot.py sets beside a trial: that ends with it."""
+        if self._is_watched and not self.trial:
+            self._is_watched = False
+            os.system(_UNWATCH)
 
     async def tend(self):
         """A PC has nothing to tend."""
+
+
+def _slots(question):
+    from ports import slots
+
+    try:
+        return getattr(slots, question)()
+    finally:
+        forget("ports.slots")
 
 
 def open_board(config):

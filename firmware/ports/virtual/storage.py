@@ -26,6 +26,10 @@ class Storage(FolderStorage):
             raise StorageError("storage-read-only", name)
         super()._change(name, step, *arguments)
 
+    def space(self):
+        """(bytes in all, bytes free) of its limit; None if it has none."""
+        return None if self._limit is None else (self._limit, max(self._limit - self._used(), 0))
+
     def _used(self):
         return sum(os.stat(self._folder + "/" + name)[6] for name in os.listdir(self._folder))
 

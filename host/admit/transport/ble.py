@@ -53,6 +53,7 @@ class BleTransport:
     """
 
     layer: GattLayer
+    token_length = 2  # bytes: on a connection nobody else can answer
 
     def __init__(self, name: str | None = None, retry: Retry | None = None, radio: "SharedRadio | None" = None):
         self.description = f"ble:{name}" if name else "ble"
