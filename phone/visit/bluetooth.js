@@ -12,7 +12,7 @@ import { DOWNSTREAM, GattLayer, SERVICE, UPSTREAM } from "../protocol/gatt.js";
 const TRIES = 3;
 const PAUSE_MS = 300;
 const CONNECT_TIMEOUT_MS = 10000;
-const LEAVING_MS = 3000; // that an earlier visit takes to end
+const LEAVING_MS = 8000; // that an earlier visit takes to end
 const UNKNOWN_MAX = 125; // bytes of a value, while the kiosk has not told more: an ATT MTU of 128, less 3
 export const MAX_NAME = 29; // bytes that are on the air of a long name
 

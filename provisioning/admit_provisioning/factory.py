@@ -200,11 +200,12 @@ class Factory:
                 continue
             plugged_in = _plug(port)
             result, lost = self._one(link)
+            # A port that its board took away for its resets, and brought back, has the same board; a lost one has not.
+            done_at = plugged_in if lost else _plug(port)  # before anybody hears of it, and plugs in the next one
             self._note(result)
             if self._batch.once or self._is_over():
                 return
-            # A port that its board took away for its resets, and brought back, has the same board; a lost one has not.
-            self._wait_for_another(link, plugged_in if lost else _plug(port))
+            self._wait_for_another(link, done_at)
 
     def _note(self, result: Result) -> None:
         with self._lock:
