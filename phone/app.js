@@ -7,7 +7,7 @@
 
 import { connectHooks, go, goHome, set, start, state, swap } from "./acts/state.js";
 import { loadNear } from "./acts/visiting.js";
-import { refresh, takeAddress } from "./acts/wallet.js";
+import { refresh, refreshUnasked, takeAddress } from "./acts/wallet.js";
 import { openWallet } from "./store/wallet.js";
 import { h } from "./views/dom.js";
 import { preferred, speak, speakMore, t } from "./views/i18n.js";
@@ -160,7 +160,7 @@ async function begin() {
   connectHooks({ draw });
   try {
     state.wallet = await openWallet();
-    state.wallet.onchange = refresh;
+    state.wallet.onchange = refreshUnasked;
     await refresh();
   } catch (error) {
     state.trouble = error;
@@ -171,7 +171,7 @@ async function begin() {
   else if (state.lost.length && state.view === "home") go("lost");
   takeAddress();
   addEventListener("hashchange", takeAddress);
-  document.addEventListener("visibilitychange", () => document.hidden || refresh());
+  document.addEventListener("visibilitychange", () => document.hidden || refreshUnasked());
   addEventListener("beforeinstallprompt", (event) => {
     event.preventDefault();
     set({ install: event });

@@ -63,6 +63,15 @@ def pytest_xdist_make_scheduler(config, log):
     return OneBrowser(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
+@pytest.fixture(scope="module")
+def beside():
+    """An event loop in a thread of its own: see cli_kiosk.Beside."""
+    from cli_kiosk import Beside  # and all that it brings, which few tests need
+
+    with Beside() as running:
+        yield running
+
+
 def pytest_report_header(config):
     return f"micropython: {os.environ.get('ADMIT_MICROPYTHON', 'not looked for yet')}"
 

@@ -10,6 +10,11 @@ class PowerCut(BaseException):
     """The power is gone: nothing after this happens, so no `except Exception` may go on either."""
 
 
+def copied(files):
+    """What a Memory holds, for another one: its lists grow."""
+    return {name: value[:] if isinstance(value, list) else value for name, value in files.items()}
+
+
 class Memory:
     """A storage or key store. `cut_after`: how many more changes happen before the power goes; `full` refuses all;
     `damaged`: names whose checksum fails until they are written anew; with `tears` a value that was being put in its

@@ -1,7 +1,9 @@
 """Storage and key store on one supply: a test cuts the power, or has a change refused, at any of all their changes."""
 
 from admit_protocol.errors import StorageError
-from memory_ports import Memory, PowerCut
+from memory_ports import Memory, PowerCut, copied
+from rig import Rig
+from visitors import ROUTINES
 
 
 class Supply:
@@ -28,3 +30,22 @@ class Supplied(Memory):
 
     def _change(self):
         self.supply.change()
+
+
+class Powered(Rig):
+    """A commissioned kiosk whose power a test cuts."""
+
+    def __init__(self, files):
+        self.files = files
+        super().__init__(ROUTINES)
+
+    def boot(self):
+        if not isinstance(self.storage, Supplied):
+            self.storage, self.keystore = Supplied(), Supplied()
+            self.storage.files = copied(self.files[0])
+            self.keystore.files = copied(self.files[1])
+            self.power(Supply())
+        super().boot()
+
+    def power(self, supply):
+        self.supply = self.storage.supply = self.keystore.supply = supply

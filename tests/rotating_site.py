@@ -8,6 +8,7 @@ from admit.admin import Access
 from admit_protocol.errors import TimedOut
 from liars import Liar
 from memory_ports import HandClock, Memory
+from memory_ports import copied as copied_files
 from rig import Rig
 from sites import NOW, passphrase
 from visitors import ROUTINES
@@ -80,16 +81,12 @@ def run(work):
 
 def copied(rig):
     """What its key store and storage hold, to make another Rig of."""
-    return [{name: _copy(value) for name, value in store.files.items()} for store in (rig.storage, rig.keystore)]
-
-
-def _copy(value):
-    return value[:] if isinstance(value, list) else value
+    return [copied_files(store.files) for store in (rig.storage, rig.keystore)]
 
 
 def restored(rig, files):
     """The rig as it was when `files` were copied."""
     rig.storage, rig.keystore = Memory(), Memory()
-    rig.storage.files, rig.keystore.files = [{name: _copy(value) for name, value in each.items()} for each in files]
+    rig.storage.files, rig.keystore.files = map(copied_files, files)
     rig.boot()
     return rig

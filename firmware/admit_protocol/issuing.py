@@ -7,7 +7,7 @@ Rules: nothing is issued that would not be read again.
 
 from . import approval as approvals
 from . import bundle as bundles
-from . import cbor, cose, cwt
+from . import cbor, cose, cwt, papers
 from . import credential as credentials
 from . import delegation as delegations
 from . import enrolment as enrolments
@@ -157,7 +157,7 @@ def bundle(
         rules,
         notice,
     )
-    data = _sign(authority_key, cose.BUNDLE, values)
+    data = papers.sign(authority_key, cose.BUNDLE, values)
     if len(data) > cbor.MAX_LENGTH - OVERHEAD:  # so that it can be sealed
         raise LocalError("bundle-too-long")
     return _parsed(bundles, data)
@@ -191,7 +191,7 @@ def changes(states):
 
 def time_answer(authority_key, site_id, device_id, nonce, now):
     """The answer, bytes, to a device that asked for the time with `nonce`, 8 bytes."""
-    return _parsed(time_answers, _sign(authority_key, cose.TIME, (site_id, device_id, nonce, now)))
+    return _parsed(time_answers, papers.sign(authority_key, cose.TIME, (site_id, device_id, nonce, now)))
 
 
 def notice(authority_key, site_id, number, issued_at, devices):
@@ -199,7 +199,7 @@ def notice(authority_key, site_id, number, issued_at, devices):
 
     Raises LocalError notice-too-long.
     """
-    data = _sign(authority_key, cose.NOTICE, (site_id, number, issued_at, sorted(set(devices))))
+    data = papers.sign(authority_key, cose.NOTICE, (site_id, number, issued_at, sorted(set(devices))))
     if len(data) > cbor.MAX_LENGTH:
         raise LocalError("notice-too-long")
     return _parsed(notices, data)
@@ -221,7 +221,7 @@ def release(
     of_files = (files.set_hash(), files.list_hash(), files.total)
     values = (site_id, version, sequence, floor, sorted(set(boards)), port, bytecode) + of_files
     values += (room, issued_at, expires, image)
-    return _parsed(releases, _sign(authority_key, cose.RELEASE, values))
+    return _parsed(releases, papers.sign(authority_key, cose.RELEASE, values))
 
 
 def voucher(authority_key, number, device_id, device_public, from_site, to, previous, issued_at, expires=None):
@@ -232,22 +232,17 @@ def voucher(authority_key, number, device_id, device_public, from_site, to, prev
     in unix seconds. Raises Malformed for one that `voucher.parse` would not take.
     """
     values = (number, device_id, device_public, from_site, to, previous, issued_at, expires)
-    return _parsed(vouchers, _sign(authority_key, cose.VOUCHER, values))
+    return _parsed(vouchers, papers.sign(authority_key, cose.VOUCHER, values))
 
 
 def approval(sig_key, site_id, device_id, request_id, digest):
     """The approval, bytes, of the request whose approval.digest is `digest`, signed by the approver."""
-    return _parsed(approvals, _sign(sig_key, cose.APPROVAL, (site_id, device_id, request_id, digest)))
+    return _parsed(approvals, papers.sign(sig_key, cose.APPROVAL, (site_id, device_id, request_id, digest)))
 
 
 def enrolment(invite_key, binding, kid):
     """The proof, bytes, by which an invite is redeemed in the session of `binding` for the delegation `kid`."""
-    return _parsed(enrolments, _sign(invite_key, cose.ENROLMENT, (binding, kid)))
-
-
-def _sign(key, label, values):
-    """A paper as papers.py reads it."""
-    return cose.sign1(key, cbor.encode({number: value for number, value in enumerate(values, 1)}), label)
+    return _parsed(enrolments, papers.sign(invite_key, cose.ENROLMENT, (binding, kid)))
 
 
 def _parsed(kind, data):

@@ -1,14 +1,19 @@
 """What the small signed papers have in common: a COSE_Sign1 over a map whose keys are 1, 2, 3, and so on.
 
-Owns: that form, and the checks that all of them need. bundle, time_answer, approval, enrolment and notice say what
-stands in each; issuing signs them.
+Owns: that form, and the checks that all of them need. bundle, time_answer, approval, enrolment, notice, receipt and
+wipe say what stands in each.
 Rules: every field is there, and no other; one encoding of each paper counts (cose.check_form).
 Must not know: what a paper says, and who may sign it.
 """
 
 from . import cose
-from .cbor import decode, expect
+from .cbor import decode, encode, expect
 from .errors import Malformed, Untrusted
+
+
+def sign(key, label, values):
+    """The paper, bytes, that says `values`, signed as `label`."""
+    return cose.sign1(key, encode({number: value for number, value in enumerate(values, 1)}), label)
 
 
 def read(data, kinds, reason):

@@ -8,7 +8,7 @@ Must not know: vouchers, and how a device changes its site.
 
 from collections import namedtuple
 
-from . import cbor, cose, papers
+from . import cose, papers
 from .errors import Malformed, Untrusted
 from .kdf import sha256
 
@@ -39,7 +39,7 @@ Receipt = namedtuple(
 def sign(key, site_id, device_id, voucher, to_site, new_public, count, head, boots, at):
     """The receipt, bytes, signed with the `key` that the device had; `new_public`: the one that it will have."""
     values = site_id, device_id, sha256(key.public), voucher, to_site, sha256(new_public), count, head, boots, at
-    return cose.sign1(key, cbor.encode({number: value for number, value in enumerate(values, 1)}), cose.RECEIPT)
+    return papers.sign(key, cose.RECEIPT, values)
 
 
 def parse(data):

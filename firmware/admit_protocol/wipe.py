@@ -7,7 +7,7 @@ Must not know: how a device wipes, and whose key a verifier believes in.
 
 from collections import namedtuple
 
-from . import cbor, cose, papers
+from . import cose, papers
 from .const import const
 from .errors import Malformed, Untrusted
 from .kdf import sha256
@@ -27,8 +27,7 @@ WipeCertificate = namedtuple(
 def sign(key, site_id, device_id, count, head, boots, at, reason):
     """The certificate, bytes, signed by the device's `key`."""
     values = site_id, device_id, sha256(key.public), count, head, boots, at, reason
-    fields = {number: value for number, value in enumerate(values, 1)}
-    return cose.sign1(key, cbor.encode(fields), cose.WIPE_CERTIFICATE)
+    return papers.sign(key, cose.WIPE_CERTIFICATE, values)
 
 
 def parse(data):

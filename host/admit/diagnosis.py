@@ -14,13 +14,14 @@ import platform
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
+from admit.forms import utc
 from admit.health import Log
 from admit.health_findings import Look, Sample
 from admit.keyfiles import fingerprint
+from admit.plain import plain
 from admit.registry import Registry
 from admit_protocol import cbor, journal, journal_reader
 from admit_protocol.errors import NotFound
@@ -44,7 +45,7 @@ def bundle(look: Look, told: Told, registry: Registry | None, version: str, now:
     parts = {"health.json": _json(_health(look)), "machine.json": _json(_machine(version, now))}
     parts["history.csv"] = _history([*look.earlier, look.now]).encode()
     if told.release is not None:
-        parts["release.json"] = _json(_plain(cbor.decode(told.release)))
+        parts["release.json"] = _json(plain(cbor.decode(told.release)))
     if told.log is not None:
         parts["log.txt"] = log_text(told.log, now).encode()
     if registry is not None:
@@ -66,7 +67,7 @@ def pack(parts: dict[str, bytes]) -> bytes:
 def log_text(log: Log, now: int) -> str:
     """A device's log, with the times at which its lines were written if it was asked at `now`."""
     started = now - log.uptime_s
-    return "".join(f"{_when(started + each.uptime_s)}  {line_words(each.text, each.times)}\n" for each in log.lines)
+    return "".join(f"{utc(started + each.uptime_s)}  {line_words(each.text, each.times)}\n" for each in log.lines)
 
 
 def line_words(text: str, times: int) -> str:
@@ -75,7 +76,7 @@ def line_words(text: str, times: int) -> str:
 
 
 def _readme(look: Look, told: Told, parts: dict[str, bytes], version: str, now: int) -> str:
-    lines = [f"Diagnosis of {look.device}, made {_when(now)} by admit {version}.", ""]
+    lines = [f"Diagnosis of {look.device}, made {utc(now)} by admit {version}.", ""]
     lines += ["What looks wrong", ""]
     lines += [f"- {each.state}: {each.words} Try: {each.fix}." for each in look.findings] or ["- Nothing."]
     if told.missing:
@@ -90,13 +91,13 @@ def _readme(look: Look, told: Told, parts: dict[str, bytes], version: str, now: 
 def _health(look: Look) -> dict:
     findings = [{"state": each.state, "words": each.words, "fix": each.fix} for each in look.findings]
     last = next((each for each in [look.now, *reversed(look.earlier)] if each.told is not None), None)
-    told = {"told": last.told, "told_at": _when(last.at)} if last else {"told": None, "told_at": None}
-    return {"device": look.device, "state": look.state, "asked_at": _when(look.now.at), "findings": findings} | told
+    told = {"told": last.told, "told_at": utc(last.at)} if last else {"told": None, "told_at": None}
+    return {"device": look.device, "state": look.state, "asked_at": utc(look.now.at), "findings": findings} | told
 
 
 def _machine(version: str, now: int) -> dict:
     about = {"admit": version, "python": platform.python_version(), "system": platform.system()}
-    return about | {"release": platform.release(), "machine": platform.machine(), "time": _when(now)}
+    return about | {"release": platform.release(), "machine": platform.machine(), "time": utc(now)}
 
 
 def _history(samples: Sequence[Sample]) -> str:
@@ -108,7 +109,7 @@ def _history(samples: Sequence[Sample]) -> str:
         storage = told.get("storage") or {}
         numbers = [told.get(name) for name in _COLUMNS]
         more = [storage.get("free"), storage.get("writes"), told.get("reset_cause"), each.reason]
-        writer.writerow([_when(each.at), *(_cell(value) for value in [*numbers, *more])])
+        writer.writerow([utc(each.at), *(_cell(value) for value in [*numbers, *more])])
     return out.getvalue()
 
 
@@ -125,13 +126,13 @@ def _known(device_id: str, registry: Registry) -> dict[str, bytes]:
         return {}
     head, board = registry.last_head(device_id), registry.board_of(device_id)
     known: dict[str, Any] = {"device": device_id, "fingerprint": fingerprint(device.public)}
-    known["added"] = _when(device.added_at)
+    known["added"] = utc(device.added_at)
     known |= {"epoch": device.epoch, "held_epoch": device.held_epoch, "credential": device.credential.hex()}
-    known |= {"journal_seen": _when(head.seen_at) if head else None, "records": head.count if head else 0}
+    known |= {"journal_seen": utc(head.seen_at) if head else None, "records": head.count if head else 0}
     if board is not None:
         steps = registry.steps(board.board_id)
-        known["board"] = {"board": board.board, "id": board.board_id, "set_hash": _plain(board.set_hash)}
-        known["provisioning"] = [{"at": _when(each.at), "step": each.step, "event": each.event} for each in steps]
+        known["board"] = {"board": board.board, "id": board.board_id, "set_hash": plain(board.set_hash)}
+        known["provisioning"] = [{"at": utc(each.at), "step": each.step, "event": each.event} for each in steps]
     return {"registry.json": _json(known), "journal.txt": _journal(device_id, registry).encode()}
 
 
@@ -142,7 +143,7 @@ def _journal(device_id: str, registry: Registry) -> str:
     lines = []
     for number, data in stored:
         record = journal_reader.parse_record(data)
-        when = _when(record.time) if record.time is not None else "-"
+        when = utc(record.time) if record.time is not None else "-"
         why = record.extra.get(journal.REASON, "")
         kind = journal_reader.KINDS.get(record.kind, str(record.kind))
         outcome = journal_reader.OUTCOMES.get(record.outcome, str(record.outcome))
@@ -151,18 +152,5 @@ def _journal(device_id: str, registry: Registry) -> str:
     return "".join(f"{each}\n" for each in lines)
 
 
-def _plain(value):
-    """A value as JSON can say it."""
-    if isinstance(value, dict):
-        return {str(_plain(key)): _plain(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
-    return value.hex() if isinstance(value, bytes) else value
-
-
 def _json(value) -> bytes:
     return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode()
-
-
-def _when(at: int) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"

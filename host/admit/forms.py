@@ -169,6 +169,11 @@ def methods_text(mask: int) -> str:
     return ",".join(name for name, bit in METHODS.items() if mask & bit)
 
 
+def utc(unix: int) -> str:
+    """A moment as programs read it: "2027-06-30T22:00:00Z"."""
+    return f"{datetime.fromtimestamp(unix, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
 def moment_text(unix: int, zone: ZoneInfo) -> str:
     """A moment as people in `zone` write it."""
     return f"{datetime.fromtimestamp(unix, zone):%Y-%m-%d %H:%M}"

@@ -8,7 +8,7 @@ Must not know: how it is shown.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from admit import forms, journal_store
@@ -68,10 +68,10 @@ def access(
     return {
         "schema": SCHEMA,
         "month": month.text,
-        "from": _utc(month.begin),
-        "until": _utc(month.end),
+        "from": forms.utc(month.begin),
+        "until": forms.utc(month.end),
         "zone": month.zone.key,
-        "made": _utc(now),
+        "made": forms.utc(now),
         "begin": month.begin,
         "end": month.end,
         "made_at": now,
@@ -238,7 +238,3 @@ def _change(row, zone: ZoneInfo) -> dict:
 
 def _names_of(kinds: Iterable[int]) -> set[str]:
     return {journal_reader.KINDS[kind] for kind in kinds}
-
-
-def _utc(unix: int) -> str:
-    return f"{datetime.fromtimestamp(unix, UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -213,12 +213,9 @@ def _text(value) -> str:
 
 
 def _plain(value):
-    """A value as JSON can say it: what a routine answers may hold bytes."""
-    if isinstance(value, dict):
-        return {str(_plain(key)): _plain(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
-    return value.hex() if isinstance(value, bytes) else value
+    from admit.plain import plain  # here, so that --help loads nothing of it
+
+    return plain(value)
 
 
 def safe(text: str) -> str:

@@ -1,6 +1,5 @@
 """Grants, dates and decisions in the words that commands show, and in the fields that --json gives."""
 
-from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from admit import forms
@@ -9,7 +8,7 @@ from admit_protocol import grant, rule
 
 def utc(unix: int | None) -> str | None:
     """A moment as programs read it: "2027-06-30T22:00:00Z"."""
-    return None if unix is None else f"{datetime.fromtimestamp(unix, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return None if unix is None else forms.utc(unix)
 
 
 def many(number: int, noun: str) -> str:

@@ -11,7 +11,7 @@ import { BluetoothTransport } from "../visit/bluetooth.js";
 import { meet } from "../visit/kiosk.js";
 import { keep, kept } from "./settings.js";
 import { attempt, connectHooks, go, goHome, set, state, swap } from "./state.js";
-import { ensureSite, refresh } from "./wallet.js";
+import { ensureSite, refresh, refreshUnasked } from "./wallet.js";
 
 /**
  * @typedef {import("../visit/kiosk.js").Wanted} Wanted
@@ -288,7 +288,7 @@ function renew(visit, own, changes) {
 export async function fail(visit, error) {
   if (state.visit !== visit) return;
   visit.kiosk?.close();
-  refresh(); // what is kept may be another by now, or gone
+  refreshUnasked(); // what is kept may be another by now, or gone
   update(visit, { state: (await isAlarm(error)) ? "warning" : "failed", error });
   if (state.view !== "visit") swap("visit");
 }

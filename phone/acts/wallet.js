@@ -18,6 +18,9 @@ export async function refresh() {
   set({ sites, lost: await wallet.lostKeys() });
 }
 
+/** The same unasked: if storage fails, what is drawn stays, and the next tap tells. */
+export const refreshUnasked = () => refresh().catch(() => {});
+
 /** The user's name, as they first gave it. */
 export const person = () => state.sites[0]?.person ?? "";
 

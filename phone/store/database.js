@@ -89,8 +89,18 @@ class Database {
       return (await this.open()).transaction(stores, "readwrite");
     } catch (error) {
       if (error instanceof StorageError) throw error;
-      this.opening = null; // closed under our hands: storage was cleared
-      return (await this.open()).transaction(stores, "readwrite");
+      return this.#beginAgain(stores);
+    }
+  }
+
+  /** After it was closed under our hands: storage was cleared. @param {string[]} stores */
+  async #beginAgain(stores) {
+    this.opening = null;
+    const handle = await this.open();
+    try {
+      return handle.transaction(stores, "readwrite");
+    } catch (error) {
+      throw failure(/** @type {DOMException} */ (error));
     }
   }
 
@@ -128,9 +138,8 @@ function settled(request) {
 
 /** @param {IDBObjectStore} store @returns {Promise<Map<string, any>>} */
 async function entries(store) {
-  const keys = settled(store.getAllKeys());
-  const values = await settled(store.getAll());
-  return new Map((await keys).map((key, at) => [String(key), values[at]]));
+  const [keys, values] = await Promise.all([settled(store.getAllKeys()), settled(store.getAll())]);
+  return new Map(keys.map((key, at) => [String(key), values[at]]));
 }
 
 /** @param {IDBTransaction} transaction */

@@ -115,6 +115,18 @@ async def test_all_storage_was_cleared(browser, place):
         await alice.sees("welcome")
 
 
+async def test_a_look_that_nobody_asked_for_fails_in_silence(browser, place):
+    """Storage that fails as the page is looked at again: what is drawn stays, and no error goes uncaught."""
+    async with visitor(browser, place, "/r/count", met=False) as (alice, _):
+        await alice.goes_to("cards")
+        await alice.phone.run(
+            "IDBDatabase.prototype.transaction = () => { throw new DOMException('gone', 'UnknownError'); };"
+            " document.dispatchEvent(new Event('visibilitychange'))"
+        )
+        await alice.phone.run("new Promise((done) => setTimeout(done, 100))")
+        await expect(alice.named(alice.words("card-valid"))).to_be_visible()
+
+
 async def test_storage_is_cleared_during_a_visit(browser, place):
     """What is under way goes on; what needs the key is told that it is gone, with the way back."""
     async with visitor(browser, place, "/r/count") as (alice, kiosk):

@@ -1,11 +1,13 @@
 """What a person is told of an error: a cause in words, the next thing to try, and an exit code that says the same."""
 
+import importlib
 import inspect
+import pkgutil
 import re
 
 import pytest
 
-from admit_cli import hints, table
+from admit_cli import hints, reasons, table
 from admit_cli.command import CommandLine
 from admit_cli.hints import BUSY, CONFLICT, DENIED, FAILURE, NOT_FOUND, REFUSED, UNVERIFIED, USAGE
 from admit_cli.reasons import REASONS
@@ -61,12 +63,19 @@ def test_every_other_reason_is_explained_by_its_kind():
 
 
 def test_the_table_names_only_reasons_that_there_are():
-    sources = "".join(
-        path.read_text() for folder in ("host", "provisioning", "firmware") for path in (ROOT / folder).rglob("*.py")
-    ).replace((ROOT / "host/admit_cli/reasons.py").read_text(), "")
+    words = ROOT / "host/admit_cli/reasons"
+    paths = [path for folder in ("host", "provisioning", "firmware") for path in (ROOT / folder).rglob("*.py")]
+    sources = "".join(path.read_text() for path in paths if path.parent != words)
     made = {"routine-failed", "routine-interrupted", "edhoc-mac-2", "edhoc-signature-2"}  # of two parts
     made |= {"grant-expired", "grant-not-yet-valid", "grant-time-unknown"}
     assert [reason for reason in REASONS if f'"{reason}"' not in sources and reason not in made] == []
+
+
+def test_each_reason_has_its_words_in_one_place():
+    parts = [
+        importlib.import_module(f"admit_cli.reasons.{each.name}") for each in pkgutil.iter_modules(reasons.__path__)
+    ]
+    assert len(parts) > 1 and sum(len(getattr(each, "REASONS", ())) for each in parts) == len(REASONS)
 
 
 def test_a_cause_is_a_line_of_words_and_a_hint_is_one_too():

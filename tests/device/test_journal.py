@@ -10,7 +10,7 @@ from admit_protocol.kdf import sha256
 from admit_protocol.rule import Decision
 from folders import Folder
 from limits import SEGMENT_RECORDS, TAIL
-from memory_ports import WEDNESDAY, HandClock, Memory, PowerCut
+from memory_ports import WEDNESDAY, HandClock, Memory, PowerCut, copied
 from ports.virtual.storage import Storage
 from support import raises
 from visitors import SITE
@@ -282,7 +282,7 @@ def test_a_power_cut_anywhere_leaves_a_journal_that_holds():
         cut, done = 0, False
         while not done:
             storage = Memory()
-            storage.files = {name: _copy(value) for name, value in at_rest.files.items()}
+            storage.files = copied(at_rest.files)
             journal = new_journal(storage)
             storage.cut_after, storage.tears = cut, already % 2 == 0
             try:
@@ -298,10 +298,6 @@ def test_a_power_cut_anywhere_leaves_a_journal_that_holds():
             assert first + len(found) == after.count
             cut += 1
         assert cut == changes + 1
-
-
-def _copy(value):
-    return value[:] if isinstance(value, list) else value
 
 
 def test_a_torn_last_record_is_dropped_and_its_number_used_again():

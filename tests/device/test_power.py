@@ -13,7 +13,7 @@ from admit_device.routines import routine
 from admit_protocol import cbor, coap, coap_numbers, cose, credential, edhoc_client, issuing, journal, journal_reader
 from admit_protocol.errors import StorageError
 from limits import TAIL
-from memory_ports import WEDNESDAY, Dice, HandClock, PowerCut
+from memory_ports import WEDNESDAY, Dice, HandClock, PowerCut, copied
 from power_supply import Supplied, Supply
 from rig import Phone, Rig, sealed
 from visitors import SITE, Visitor, grant_of, id_of, reason
@@ -43,7 +43,7 @@ class Life(Rig):
 
     def __init__(self, supply, files=({}, {})):
         self.storage, self.keystore = Supplied(), Supplied()
-        self.storage.files, self.keystore.files = _copy(files[0]), _copy(files[1])
+        self.storage.files, self.keystore.files = copied(files[0]), copied(files[1])
         self.clock, self.dice, self.site = HandClock(), Dice(b"device"), SITE
         self.namespace, self.profile = ROUTINES, None
         self.told = {}
@@ -120,10 +120,6 @@ def insist(ask):
         else:
             return response
     raise AssertionError("refused three times")
-
-
-def _copy(files):
-    return {name: value[:] if isinstance(value, list) else value for name, value in files.items()}
 
 
 def chapter_one(life):

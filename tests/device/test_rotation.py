@@ -5,7 +5,7 @@ from admit_protocol import cbor, coap, coap_numbers, credential, issuing, journa
 from admit_protocol.errors import Untrusted, Unverified
 from admit_protocol.kdf import sha256
 from memory_ports import WEDNESDAY, PowerCut
-from power_supply import Supplied, Supply
+from power_supply import Powered, Supply
 from rig import Phone, Rig, Site
 from visitors import ROUTINES, SITE, Visitor, new_kiosk, reason
 
@@ -237,29 +237,6 @@ def test_the_largest_identity_fits_an_esp32s_key_store():
     fields.update({5: True, 6: [1 << 31, bytes(32), 1 << 31, 1 << 33, "r" * 64]})
     identity.keep(fields)
     assert len(rig.keystore.files["identity"]) < 1024 < MAX_VALUE
-
-
-class Powered(Rig):
-    """A commissioned kiosk whose power a test cuts."""
-
-    def __init__(self, files):
-        self.files = files
-        super().__init__(ROUTINES)
-
-    def boot(self):
-        if not isinstance(self.storage, Supplied):
-            self.storage, self.keystore = Supplied(), Supplied()
-            self.storage.files = {name: _copied(value) for name, value in self.files[0].items()}
-            self.keystore.files = dict(self.files[1])
-            self.power(Supply())
-        super().boot()
-
-    def power(self, supply):
-        self.supply = self.storage.supply = self.keystore.supply = supply
-
-
-def _copied(value):
-    return value[:] if isinstance(value, list) else value
 
 
 def rotate_fully(rig, done):

@@ -4,9 +4,9 @@ from admit_device.wiping import change_site, forget_site
 from admit_protocol import anchor, cbor, coap, coap_numbers, wipe
 from admit_protocol.errors import StorageError
 from memory_ports import Memory, PowerCut
-from power_supply import Supplied, Supply
-from rig import Phone, Rig, Site
-from visitors import ROUTINES, SITE, Visitor, new_kiosk, reason
+from power_supply import Powered, Supply
+from rig import Phone, Site
+from visitors import SITE, Visitor, new_kiosk, reason
 
 LIMIT_S = 120
 STATE, CREDENTIAL, WIPED = 1, 2, 9  # in /id
@@ -121,29 +121,6 @@ def test_the_word_of_a_former_life_goes_when_another_begins():
     assert WIPED not in described(rig)
     assert "wiped" not in rig.storage.names()
     assert rig.storage.read("release") == b"floor"
-
-
-class Powered(Rig):
-    """A commissioned kiosk whose power a test cuts."""
-
-    def __init__(self, files):
-        self.files = files
-        super().__init__(ROUTINES)
-
-    def boot(self):
-        if not isinstance(self.storage, Supplied):
-            self.storage, self.keystore = Supplied(), Supplied()
-            self.storage.files = _copy(self.files[0])
-            self.keystore.files = _copy(self.files[1])
-            self.power(Supply())
-        super().boot()
-
-    def power(self, supply):
-        self.supply = self.storage.supply = self.keystore.supply = supply
-
-
-def _copy(files):
-    return {name: value[:] if isinstance(value, list) else value for name, value in files.items()}
 
 
 def told_by(rig):

@@ -13,7 +13,7 @@ from admit_provisioning.esptool import Link
 from admit_provisioning.factory import FAILED, PROVISIONED, Batch, Factory
 from admit_provisioning.journal import Journal
 from admit_provisioning.pipeline import Order, provision
-from cli_kiosk import FOLDERS, Beside, Typist
+from cli_kiosk import FOLDERS, Typist
 from imports import ROOT
 from rom_loader import Faults
 from rom_loader.image import image
@@ -26,12 +26,6 @@ LIMIT_S = 40
 OTHERS = ["esp32_s3_generic", "esp32_c3_generic", "esp32_c6_generic"]
 SECURE_BOOT = 0, 6, 1 << 4  # an ESP32's eFuse: block, word, bit
 PULLED_AT = 30_000  # bytes that esptool gets to send
-
-
-@pytest.fixture(scope="module")
-def beside():
-    with Beside() as running:
-        yield running
 
 
 @pytest.fixture

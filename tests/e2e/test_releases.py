@@ -20,7 +20,6 @@ from admit_protocol import cbor, coap, journal, release
 from admit_protocol.errors import AdmitError, Refused
 from admit_protocol.journal_reader import parse_record
 from admit_provisioning import compile
-from cli_kiosk import Beside
 from workbench import Workbench
 
 LIMIT_S = 90
@@ -30,12 +29,6 @@ BYTECODE = 6
 ISSUED, EXPIRES = 1_700_000_000, 4_000_000_000
 MARK = b'VERSION = const("0.1.0")'
 DEVICE, SETTLE = "admit_device/device", b"        settle()\n"
-
-
-@pytest.fixture(scope="module")
-def beside():
-    with Beside() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from admit import approving, enrolling
 from admit.editing import editing
 from memory_ports import WEDNESDAY
 from postgresql import Cluster
+from rotating_site import LATER, new_device
 from sites import NOW, forget_settings, new_site, passphrase
 
 
@@ -48,6 +49,18 @@ def wednesday(monkeypatch):
     monkeypatch.setattr(time, "time", lambda: float(WEDNESDAY))
     for each in (approving, enrolling):
         monkeypatch.setattr(each, "PAUSE_S", 0)
+
+
+@pytest.fixture
+def later(monkeypatch):
+    """It is some time after the site was made: see rotating_site."""
+    monkeypatch.setattr("time.time", lambda: LATER)
+
+
+@pytest.fixture
+def rig(site):
+    """kiosk-1 of the site, in memory."""
+    return new_device(site)
 
 
 @pytest.fixture(scope="session")

@@ -13,15 +13,7 @@ from rig import Rig, Site
 from rotating_site import LATER, Torn, Vouching, give_door, new_device, run
 from sites import NOW, new_site
 
-
-@pytest.fixture(autouse=True)
-def january(monkeypatch):
-    monkeypatch.setattr("time.time", lambda: LATER)
-
-
-@pytest.fixture
-def rig(site):
-    return new_device(site)
+pytestmark = pytest.mark.usefixtures("later")
 
 
 def end(site, reach, reason="sold"):

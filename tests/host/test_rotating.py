@@ -23,14 +23,7 @@ STEP = 1 if os.environ.get("ADMIT_EXHAUST") else 4  # every message, or one of s
 OPENED = cbor.encode({1: b"12345678", 2: {"seconds": 5}})
 
 
-@pytest.fixture(autouse=True)
-def january(monkeypatch):
-    monkeypatch.setattr("time.time", lambda: LATER)
-
-
-@pytest.fixture
-def rig(site):
-    return new_device(site)
+pytestmark = pytest.mark.usefixtures("later")
 
 
 def exchange(site, signer, reach, now=LATER):

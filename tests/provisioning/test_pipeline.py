@@ -12,7 +12,7 @@ from admit_protocol.errors import AdmitError
 from admit_provisioning import detect, pipeline
 from admit_provisioning.detect import ROM, Found
 from admit_provisioning.esptool import Chip
-from cli_kiosk import Beside, another_site
+from cli_kiosk import another_site
 from imports import ROOT
 from sites import forget_settings
 from workbench import Notes, Workbench
@@ -26,12 +26,6 @@ def nobody_at_home(tmp_path, monkeypatch):
     cache = tmp_path.parent / "cache"  # of compiled firmware, for all tests
     forget_settings(monkeypatch, tmp_path / "home")
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
-
-
-@pytest.fixture(scope="module")
-def beside():
-    with Beside() as running:
-        yield running
 
 
 @pytest.fixture

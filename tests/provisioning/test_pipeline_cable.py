@@ -14,7 +14,6 @@ import pytest
 from admit.site import Site
 from admit_protocol.errors import AdmitError
 from admit_provisioning import boards, detect, pipeline
-from cli_kiosk import Beside
 from sites import new_site
 from workbench import Notes, Workbench
 
@@ -34,12 +33,6 @@ def no_time_is_lost(monkeypatch):
     monkeypatch.setattr(detect, "_QUESTIONS", questions * 8)
     firmware = pipeline.build(boards.load("virtual"), None, 6)
     monkeypatch.setattr(pipeline, "build", lambda board, routines, mpy_version: firmware)
-
-
-@pytest.fixture(scope="module")
-def beside():
-    with Beside() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
