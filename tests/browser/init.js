@@ -8,6 +8,7 @@
   const Server = BluetoothRemoteGATTServer.prototype;
   const { startNotifications } = Characteristic;
   const { connect, disconnect } = Server;
+  const { requestDevice } = Bluetooth.prototype;
   const subscribed = new Set();
   let left = Promise.resolve();
 
@@ -20,6 +21,10 @@
     const wasConnected = this.connected;
     disconnect.call(this);
     if (wasConnected) left = window.admitTestLeft();
+  };
+  Bluetooth.prototype.requestDevice = async function (...wanted) {
+    await left; // a kiosk that comes back while the chooser is open does not get into it
+    return requestDevice.apply(this, wanted);
   };
   Server.connect = async function () {
     await left;
