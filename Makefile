@@ -3,8 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-# One more than there are cores: many tests wait, for a radio, a cable or a chip's time.
-WORKERS = $(shell expr $$(nproc) + 1)
+# Twice as many as there are cores: most tests wait, for a radio, a cable or a chip's time.
+WORKERS = $(shell expr $$(nproc) \* 2)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check fix bench clean

@@ -5,7 +5,9 @@ cable must not get between power and the app. Nothing before it can be interrupt
 code branches: so a Ctrl-C that came already strikes in the loop, and is forgotten. The REPL listens again.
 
 A set on trial is marked as begun before it runs, and a watchdog waits beside it; begun once, it never runs a second
-time unless it has had itself written into `/slot`.
+time unless it has had itself written into `/slot`. `/image` names the partition that MicroPython must run from for it:
+from another one it does not run. Whoever runs from there without a set to run, a soft start after a trial or a flash
+that takes no mark, resets to get away: the bootloader then takes the image back.
 """
 
 try:
@@ -17,7 +19,7 @@ try:
 except KeyboardInterrupt:
     pass
 
-_slot = ""
+_slot, _away = "", False
 try:
     import sys
 
@@ -27,16 +29,36 @@ try:
 
     with open("/trial") as _file:
         _trial = _file.read(2)
-    if _trial in ("a0", "b0"):
-        with open("/trial.new", "w") as _file:
-            _file.write(_trial[0] + "1")
-        os.rename("/trial.new", "/trial")
-        _slot = _trial[0]
-        import machine
+    _image, _fits = "", True
+    try:
+        with open("/image") as _file:
+            _image = _file.read()
+    except OSError:
+        pass
+    if _image:
+        import esp32
 
-        machine.WDT(timeout=120000)
+        _fits = esp32.Partition(esp32.Partition.RUNNING).info()[4] == _image
+    if _fits and _trial in ("a3", "b3"):
+        _slot = _trial[0]
+    elif _fits and (_image or _trial in ("a0", "b0")):
+        _away = _image
+        if _trial in ("a0", "b0"):
+            with open("/trial.new", "w") as _file:
+                _file.write(_trial[0] + "1")
+            os.rename("/trial.new", "/trial")
+            _slot, _away = _trial[0], False
+            import machine
+
+            machine.WDT(timeout=120000)
+        else:
+            os.remove("/image")
 except Exception as _error:
     if not _slot:
         print("no firmware set:", _error)
+if _away:
+    import machine
+
+    machine.reset()
 if _slot in ("a", "b"):
     sys.path.insert(0, "/" + _slot)

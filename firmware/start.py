@@ -26,7 +26,6 @@ import json
 from ports import faults
 from ports.faults import print_exception
 
-_FAULT_LENGTH = 80
 _TRIAL_S = 90  # a chip computes for some seconds in a self-test
 _LINGER_S = 20  # time for the boot button, before a device that cannot run is reset
 
@@ -95,9 +94,10 @@ def _device_of(board):
 
 def routines_of(board):
     """The names that the board's routines file defines; none if it fails, which is told in `board.faults`."""
+    if board.reset_cause == "watchdog" and board.routines_file and not board.trial:
+        board.faults.append("routines: the watchdog ended the last run")
+        return {}
     try:
-        if board.reset_cause == "watchdog" and board.routines_file and not board.trial:
-            raise RuntimeError("the watchdog ended the last run")
         namespace = load_routines(board.routines_file)
         with borrowed():
             from admit_device.routine_forms import collect
@@ -108,8 +108,18 @@ def routines_of(board):
         return namespace
     except (Exception, SystemExit) as error:  # a site's own file may raise anything
         print_exception(error)
-        board.faults.append(("routines: %s: %s" % (type(error).__name__, error))[:_FAULT_LENGTH])
+        board.faults.append(_told(error))
         return {}
+
+
+def _told(error):
+    try:
+        with borrowed():
+            from admit_device.crash import fault
+
+            return fault(error)
+    except Exception:  # no memory for that
+        return "routines: " + type(error).__name__
 
 
 def load_routines(path):
@@ -131,15 +141,17 @@ async def _limit(board):
     """A trial that comes to no end has failed."""
     await asyncio.sleep(_TRIAL_S)
     if board.trial == "on":
-        board.updates().fail("trial-too-long")
-        board.restart()
+        try:
+            board.updates().fail("trial-too-long")
+        finally:  # what cannot be written down ends it all the same
+            board.restart()
 
 
 def was_on_trial():
     """Is the set that runs on trial? Then main.py sees to what follows."""
     try:
         with open("/trial") as file:
-            return file.read(2)[1:] == "1"
+            return file.read(2)[1:] in ("1", "3")
     except OSError:
         return False
 

@@ -82,6 +82,7 @@ class Rig:
     was_doing, done = b"", None  # before the watchdog's reset; what it was told last
     port, trial, flash = "virtual", None, None  # `flash`: the folder of an Updates
     restarted = None  # the last `repl` that restart() was given
+    scrubbed = None  # the last `now` that scrub() was given
 
     def __init__(self, namespace=None, site=None, device_id="kiosk-1", profile=None):
         self.storage, self.keystore = Memory(), Memory()
@@ -119,6 +120,9 @@ class Rig:
 
     def restart(self, repl=False):
         self.restarted = repl
+
+    def scrub(self, now=True):
+        self.scrubbed = now
 
     def commission(self, site, device_id):
         """Join `site` over the cable, as admit_provisioning does."""

@@ -55,7 +55,7 @@ def troubled(name="kiosk-2"):
     ended = {"what": "MemoryError", "place": "routines.py:40 log < kiosk.py:52 expire", "boot": 44, "uptime_s": 88000}
     last = {"boots": 45, "reset_cause": "watchdog", "heap_free": 9000, "heap_low": 2100, "handshakes_failed": 240}
     last |= {"storage": {"total": 2097152, "free": 30000, "writes": 90000}, "last_exception": ended | {"ended": True}}
-    last |= {"faults": ["routines: RuntimeError: the watchdog ended the last run"], "sensors": {"temperature_c": None}}
+    last |= {"faults": ["routines: the watchdog ended the last run"], "sensors": {"temperature_c": None}}
     return Look(name, Sample(NOW, told(**last)), Known(earlier, 8))
 
 

@@ -102,7 +102,7 @@ def test_every_label_has_its_row():
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "firmware/admit_protocol").glob("cose*.py")]
     labels = re.compile(r'^[A-Z_]+ = .*\bb"(admit:[\w-]+)"', re.MULTILINE)
     assert told == {label for source in sources for label in labels.findall(source)}
-    assert len(told) == 15
+    assert len(told) == 20
 
 
 def test_every_resource_has_its_row():
@@ -138,7 +138,10 @@ def test_every_board_has_its_row():
     chips = [each for each in map(boards.load, boards.names()) if each.chip]
     assert told == {each.name: row_of(each) for each in chips}
     wanted = {"nvs": (0x9000, 0x6000), "phy_init": (0xF000, 0x1000), "factory": (0x10000, 0x1F0000)}
-    assert all(each.partitions == wanted and each.flash_size == 4 << 20 for each in chips)
+    ota = {"nvs": (0x9000, 0x4000), "otadata": (0xD000, 0x2000), "phy_init": (0xF000, 0x1000)}
+    ota |= {"ota_0": (0x10000, 0x180000), "ota_1": (0x190000, 0x180000)}
+    assert all(each.partitions == (ota if "ota" in each.name else wanted) for each in chips)
+    assert all(each.flash_size == 4 << 20 for each in chips)
 
 
 def row_of(board):

@@ -18,6 +18,8 @@ _MAX_PENDING = const(8)
 _MAX_OF_ONE = const(2)
 _MAX_OTHERS = const(8)
 _MAX_PATH = const(80)  # characters, as in resources.py
+_POST = const(2)  # in AIF's mask
+_WHY = "why="  # query: a routine's name
 
 # Bodies: see docs/SPEC.md, "Resources".
 _ID = const(1)
@@ -38,10 +40,15 @@ _OTHERS = const(8)  # a list of (marks, selectors) of who has approved
 
 
 def answer(request, device):
-    """GET: what waits for this peer, and what of theirs waits. POST: ask for consent, or give it. Raises AdmitError."""
+    """GET: what waits for this peer, and what of theirs waits; with _WHY, only if a routine would be done with others'
+    consent, else as `_needs` raises. POST: ask for consent, or give it. Raises AdmitError.
+    """
     session, access = request.session, device.access
     _expire(access)
     if request.method == GET:
+        for each in request.queries:
+            if each.startswith(_WHY):  # nobody is asked for anything
+                _needs(access, session, (_POST, "/r/" + each[len(_WHY) :], None))
         return response(CONTENT, cbor.encode(_list(session, access)), CONTENT_CBOR)
     body = cbor.expect(cbor.decode(request.payload), dict, "approval-body")
     if list(body) == [_APPROVAL]:
@@ -121,7 +128,7 @@ def _parse(body, routines):
     arguments = cbor.expect(body.pop(_ARGUMENTS, {}), dict, "approval-body")
     if body or len(path) > _MAX_PATH:
         raise Malformed("approval-body")
-    if method != 2 or not path.startswith("/r/"):  # nothing else has any
+    if method != _POST or not path.startswith("/r/"):  # nothing else has any
         return method, path, None
     routine = routines.get(path[3:])
     if routine is None:

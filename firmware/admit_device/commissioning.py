@@ -34,7 +34,7 @@ def join(request, identity, ports, clock):
         raise Denied("commissioning-cable-only", "commission this device over its cable, or with its sealed label")
     body = cbor.expect(cbor.decode(request.payload), dict, "commissioning-body")
     if request.method != POST:
-        return _commission(identity, clock, body)
+        return _commission(identity, clock, body, ports.storage)
     if _LABEL in body and not by_cable:
         raise Denied("commissioning-cable-only", "a new sealed label is made over the cable")
     return _make_key(identity, body, ports)
@@ -54,7 +54,7 @@ def make_key(identity, contribution, test_only=False):
     return identity.key.public
 
 
-def commission(identity, credential_data, anchor_data):
+def commission(identity, credential_data, anchor_data, storage=None):
     """Join a site. Both are checked against each other and our key before anything is stored.
 
     The very same credential again is accepted in silence, so that a host which missed the answer may repeat.
@@ -72,7 +72,14 @@ def commission(identity, credential_data, anchor_data):
         raise Untrusted("identity-other-key", "this credential names another device's key")
     if identity.test_only and not new_credential.test_only:
         raise Untrusted("identity-test-only", "this key was made without a hardware source; its credential must say so")
-    identity.keep({CREDENTIAL: bytes(credential_data), ANCHOR: bytes(anchor_data), LABEL: None})
+    fields = {ANCHOR: bytes(anchor_data)}
+    if new_anchor.successions:
+        from admit_device.succession import fields_of, keep_chain
+
+        keep_chain(storage, new_anchor)
+        fields = fields_of(new_anchor)
+    fields.update({CREDENTIAL: bytes(credential_data), LABEL: None})
+    identity.keep(fields)
 
 
 def _make_key(identity, body, ports):
@@ -88,12 +95,12 @@ def _make_key(identity, body, ports):
     return response(CHANGED, cbor.encode(answer), CONTENT_CBOR)
 
 
-def _commission(identity, clock, body):
+def _commission(identity, clock, body, storage):
     was = identity.state
     credential_data = cbor.expect(body.get(_CREDENTIAL), bytes, "commissioning-credential")
     anchor_data = cbor.expect(body.get(_ANCHOR), bytes, "commissioning-anchor")
     now = check_time(body.get(_NOW))
-    commission(identity, credential_data, anchor_data)
+    commission(identity, credential_data, anchor_data, storage)
     if was == FACTORY and clock.now() is None:
         take_time(clock, now)
     return response(CHANGED)

@@ -15,6 +15,8 @@ from admit_protocol.errors import AdmitError, StorageError
 _NAME = const("crash")
 _WHAT = const(72)  # characters, all of them ASCII: the record has 256 bytes at most
 _PLACE = const(144)
+_FAULT = const(80)
+_NAMING = (AttributeError, ImportError, NameError, SyntaxError)  # their words name code, and hold no values
 
 
 def told(error, text):
@@ -27,6 +29,15 @@ def told(error, text):
     elif isinstance(error, OSError) and error.args and isinstance(error.args[0], int):
         what += ": errno %d" % error.args[0]
     return _ascii(what)[:_WHAT], _ascii(_place(text))[:_PLACE]
+
+
+def fault(error):
+    """What is told of an exception that ended a site's routines file, at most 80 characters: its type, and the name
+    that it lacks, or else where it was raised.
+    """
+    what, place = told(error, _traceback(error))
+    why = ": " + _ascii(str(error)) if isinstance(error, _NAMING) else " at " + place.split(" < ")[0]
+    return ("routines: " + what + why)[:_FAULT]
 
 
 def report(error):

@@ -49,6 +49,7 @@ class Device:
         self._heard_ms = self.clock.monotonic_ms()
         self._is_resting = False
         self.staging = self.set_read = None  # see releases.py
+        self.takeover = None, None  # see takeover.py: (site id, seconds left, signatures, since when), the last try
         self.heap_low = 1 << 29  # the fewest bytes of heap that were left, garbage not counted
         self._wake = asyncio.Event()
         self.kiosk = Kiosk(ports.outputs, self.clock, self._output_changed)
@@ -98,11 +99,27 @@ class Device:
         self.kiosk.expire()
         for listener in self._listeners:
             listener.expire()
-        if self.sessions:
+        if self.sessions and not self.identity.ending:  # or a record would follow the last word
             self.clock.expire()
             self.sessions.expire()
             self.login.expire()
             self.journal.flush_failures()
+            self.end_overlap()
+
+    def end_overlap(self):
+        """Let the authority's key before the present one count no more, once its time is over."""
+        if self.identity.anchor.previous and (self.clock.moment()[0] or 0) >= self.identity.anchor.ends:
+            with borrowed():
+                from admit_device.succession import end_overlap
+
+                end_overlap(self)
+
+    def take_over(self):
+        """A takeover may have waited for another hour."""
+        with borrowed():
+            from admit_device.takeover import tick
+
+            tick(self)
 
     def prepare(self):
         """One unit of work for the next visitor, if the device is idle; False if there is nothing to do now."""

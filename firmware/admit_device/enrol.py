@@ -97,7 +97,7 @@ def _proven(body, session, device):
     if child.key != session.subject.key:
         raise Untrusted("enrol-other-key")
     standing.check(invite, device.identity.device_id, access.clock.moment(), access.revoked)
-    grant.verify_issuer(invite, anchor.sign_public, anchor.site_id, access.suite)
+    grant.verify_issuer(invite, anchor.sign_public, anchor.site_id, access.suite, anchor.previous)
     child = link(child, invite, access.suite)
     enrolment.verify(proof, invite.key, session.binding, child.kid, access.suite)
     return invite, child

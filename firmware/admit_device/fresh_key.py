@@ -5,7 +5,7 @@ from admit_protocol.const import const
 from admit_protocol.errors import AdmitError, Malformed
 
 _CONTRIBUTION = const(1)  # in the bodies of /identity
-_OF_THE_BOARD = ("boots", "time-floor", "release")  # in storage: what no site makes obsolete
+_OF_THE_BOARD = ("boots", "time-floor", "release", "scrubbing")  # in storage: what no site makes obsolete
 
 
 def forget_site(storage, but=()):

@@ -1,4 +1,4 @@
-"""POST /grants: grants of the key that this session has proven, and what stands behind them.
+"""/grants: grants of the key that this session has proven, and what stands behind them.
 
 A newcomer hands in the chain behind the delegation that it came with; anybody further grants of the same key, of which
 the best then decides. What was verified is kept, so that the next visit costs no signature. Loaded for that alone.
@@ -6,18 +6,23 @@ the best then decides. What was verified is kept, so that the next visit costs n
 
 from admit_protocol import cbor, grant
 from admit_protocol import journal as records
-from admit_protocol.coap import CHANGED, POST, response
+from admit_protocol.coap import CHANGED, GET, response
 from admit_protocol.const import const
-from admit_protocol.errors import Malformed, MethodNotAllowed, Untrusted
+from admit_protocol.errors import Malformed, Untrusted
 
 _MAX_HANDED_IN = const(6)
 _MAX_GRANTS = const(4)  # of one session
+_MAP = const(b"\xa0")  # the first byte of CBOR's shortest; a list begins with a lesser one
 
 
 def answer(request, device):
-    """POST: a list of grants, in any order. All of them are good for something, or none is taken. Raises AdmitError."""
-    if request.method != POST:
-        raise MethodNotAllowed("coap-method")
+    """POST: a list of grants, in any order. All of them are good for something, or none is taken. Else it is about the
+    authority's keys: succession.py. Raises AdmitError.
+    """
+    if request.method == GET or request.payload[:1] >= _MAP:
+        from admit_device.succession import serve
+
+        return serve(request, device)
     session = request.session
     handed_in = _parse(request.payload)
     grants = device.profile.grants(device.access.storage, device.identity, device.suite)

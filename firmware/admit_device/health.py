@@ -73,7 +73,7 @@ def _health(device):
         ports.name,
         slot,
         ports.reset_cause,
-        device.faults(),
+        _faults(device),
         _named("total free writes", (total, left, ports.storage.writes)),
         _named("connections drops refused", faults.totals[2:5]),
         faults.totals[5],
@@ -82,6 +82,16 @@ def _health(device):
         measured,
     )
     return _named(_NAMES, values)
+
+
+def _faults(device):
+    """What is wrong, and what everybody should know."""
+    found = device.faults()
+    if device.takeover[0]:
+        from admit_device.takeover import shown
+
+        found.append("takeover: by another site in %d h" % (shown(device)[1] // 3600))
+    return found
 
 
 def _heap_free():

@@ -13,6 +13,7 @@ from admit_protocol.const import const
 FACTORY = const("factory")
 COMMISSIONED = const("commissioned")
 DYING = const("dying")
+ORPHAN = const("orphan")  # it was taken over, and waits for the credential of the site whose anchor it has
 
 # What is kept, by its key in the stored map.
 SECRET = const(1)
@@ -25,12 +26,15 @@ NEXT = const(7)  # the secret of a key that is to be the device's, once the auth
 OLD = const(8)  # the secret of the key before, for what is still sealed to it
 HEIR = const(9)  # [the secret of the key that the device will have at another site, that site's id]: see ownership.py
 RECEIPT = const(10)  # from the last change of sites, for the owner before
+# Once the keys of ANCHOR were followed by others: see succession.py. [number of the last succession, key that signs,
+# ECDH key, key that signed before or None once its grants no longer count, when that is or was]
+SUCCEEDED = const(11)
 
 _NAME = const("identity")
 _SEAL = const(b"admit:seal")
 
-# Of the site's anchor.Anchor, what a device needs.
-Anchor = namedtuple("Anchor", ("sign_public", "site_id", "ecdh_public"))
+# Of the site's anchor.Anchor, what a device needs; `number`: so many successions have led to these keys.
+Anchor = namedtuple("Anchor", ("site_id", "number", "sign_public", "ecdh_public", "previous", "ends"))
 
 
 class Identity:
@@ -47,8 +51,12 @@ class Identity:
 
     @property
     def state(self):
-        """FACTORY until the device has joined a site, then COMMISSIONED; DYING while a wipe is under way."""
-        return DYING if self.ending else COMMISSIONED if self.credential else FACTORY
+        """FACTORY until the device has joined a site, then COMMISSIONED; DYING while a wipe is under way; ORPHAN while
+        its credential is another site's than its anchor.
+        """
+        if self.ending or not self.credential:
+            return DYING if self.ending else FACTORY
+        return COMMISSIONED if self.credential.site_id == self.anchor.site_id else ORPHAN
 
     @property
     def device_id(self):
@@ -97,5 +105,6 @@ class Identity:
                 from admit_protocol import anchor, credential
 
                 whole = anchor.decode(fields[ANCHOR])
-                self.anchor = Anchor(whole.sign_public, whole.site_id, whole.ecdh_public)
+                now = fields.get(SUCCEEDED) or (0, whole.sign_public, whole.ecdh_public, None, 0)
+                self.anchor = Anchor(whole.site_id, *now)
                 self.credential = credential.parse(fields[CREDENTIAL])

@@ -23,7 +23,12 @@ def open_device(device, namespace):
     device.kiosk.rest(device.outputs)
     if device.identity.state == COMMISSIONED:
         _open_site(device)
+        guarded(device.end_overlap)
         guarded(lambda: _record_start(device))
+        if "takeover" in device.ports.storage.names():
+            from admit_device.takeover import resume
+
+            guarded(lambda: resume(device))
     if device.ports.trial:
         from admit_device.trial import settle
 

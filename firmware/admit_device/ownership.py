@@ -7,9 +7,10 @@ the receipt: wiping.py. Nobody needs a grant of the old site for it, but each st
 
 from admit_device.commissioning import check_time, contribution_in, mixed_secret, take_time
 from admit_device.device import guarded
-from admit_device.identity import ANCHOR, CREDENTIAL, HEIR, LABEL, NEXT, OLD, RECEIPT, SECRET, TEST_ONLY
+from admit_device.identity import CREDENTIAL, HEIR, LABEL, NEXT, OLD, RECEIPT, SECRET, TEST_ONLY
 from admit_device.opening import join
-from admit_device.wiping import change_site
+from admit_device.succession import fields_of, keep_chain
+from admit_device.wiping import change_site, leave_site
 from admit_protocol import cbor, cose, credential, grant, receipt, rule, voucher
 from admit_protocol.coap import CHANGED, CONTENT, CONTENT_CBOR, GET, POST, response
 from admit_protocol.const import const
@@ -33,6 +34,8 @@ def answer(request, device):
     """The response to GET, POST or PUT. Raises AdmitError."""
     if request.method == GET:
         return _tell_receipt(request, device)
+    if device.takeover[0]:
+        raise Conflict("takeover-pending", "veto it first")
     body = cbor.expect(cbor.decode(request.payload), dict, "ownership-body")
     chain, target = _proven(request.session, device, body)
     if request.method == POST:
@@ -105,13 +108,16 @@ def _take_over(device, chain, target, body):
         raise Busy("routine-running", "it is of the old site: wait for its end")
     public = _check_credential(device, credential.parse(data), target, secret)
     left = _receipt(device, chain[0].hash, target.site_id, public)
-    fields = {SECRET: secret, CREDENTIAL: data, ANCHOR: chain[-1].to, TEST_ONLY: device.ports.test_only or None}
+    fields = fields_of(target)
+    fields.update({SECRET: secret, CREDENTIAL: data, TEST_ONLY: device.ports.test_only or None})
     fields.update({LABEL: None, HEIR: None, NEXT: None, OLD: None, RECEIPT: left})
+    device.ports.scrub(False)
     try:
         change_site(device.identity, device.ports.storage, fields)
     except StorageError:
         if not device.identity.ending:
             raise  # nothing has happened
+    guarded(lambda: keep_chain(device.ports.storage, target))
     _begin_anew(device, now)
     return response(CHANGED)
 
@@ -148,10 +154,7 @@ def _begin_anew(device, now):
     """Everybody's session, turn and whatever else RAM holds of the old site goes; the new one is served. What storage
     still holds of the old one, if it refuses, goes at a new start, before which nobody is served.
     """
-    device.sessions.end()
-    device.access = device.sessions = device.login = device.journal = device.preparation = None
-    device.front.rest(True)
-    device.kiosk.rest(device.outputs)
+    leave_site(device)
     if device.identity.ending or guarded(lambda: join(device)) is False:
         device.after_answer(lambda: device.ports.restart(False))
     else:

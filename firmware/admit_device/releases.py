@@ -8,7 +8,7 @@ Rules: nothing counts that the site's authority has not signed for this board; t
 
 import sys
 
-from admit_protocol import cbor, release
+from admit_protocol import cbor, journal, release
 from admit_protocol.coap import CHANGED, CONTENT_CBOR, POST, response
 from admit_protocol.const import const
 from admit_protocol.errors import (
@@ -18,7 +18,6 @@ from admit_protocol.errors import (
     StorageError,
     TooLarge,
     Unauthenticated,
-    Unsupported,
     Untrusted,
     Unverified,
 )
@@ -35,8 +34,9 @@ _TO_LOOK_AT = const(1)
 _MISSING = const(2)
 _DONE = const(3)
 
-# What is kept of releases, a list: the site that it is about; the floor; {slot: [set hash, sequence, floor, version]};
-# [sequence, reason] of the last trial that failed, or None; on which kinds of links it can be reached, or could be.
+# What is kept of releases, a list: the site that it is about; the floor; {slot: [set hash, sequence, floor, version]},
+# to which the partition that MicroPython must run from is added once there were two; [sequence, reason] of the last
+# trial that failed, or None; on which kinds of links it can be reached, or could be.
 STORED = const("release")
 _SITE = const(0)
 FLOOR = const(1)
@@ -46,6 +46,7 @@ KINDS = const(4)
 SEQUENCE = const(1)  # of what is kept of a slot
 SET_FLOOR = const(2)
 SET_VERSION = const(3)
+_PARTITION = const(4)
 
 _FRESH_MS = const(10_000)
 _AT_ONCE = const(16)  # files that are looked at, or copied, in one request: some seconds of a chip's time
@@ -94,6 +95,13 @@ def answer(request, device):
         raise Conflict("release-no-slots")
     if updates.trial() is not None:
         raise Conflict("release-on-trial")
+    try:
+        return _do(request, device, updates)
+    except OSError as error:
+        raise StorageError("storage-failed", "errno %s" % error.errno)
+
+
+def _do(request, device, updates):
     body = cbor.decode(request.payload)
     if request.method != POST:
         return _tell(_take(body, device, updates) if body else _look(device, updates))
@@ -133,7 +141,8 @@ def store(device, known):
 def _stage(data, device, updates):
     manifest = release.parse(data)
     release.verify(manifest, device.identity.anchor, device.suite)
-    if manifest.set_hash == installed(device):
+    if manifest.set_hash == installed(device) and _place(manifest, updates) is None:
+        _adopt(manifest, device, updates)
         return {_TO_LOOK_AT: 0, _MISSING: [], _DONE: True}
     _check(manifest, device, updates)
     if updates.staged() != data:
@@ -144,17 +153,38 @@ def _stage(data, device, updates):
     return _state(device, updates)
 
 
+def _adopt(manifest, device, updates):
+    """It runs already: if it is a later release of the same files, its number and its floor count from now on."""
+    known = stored(device)
+    own = _own(device, updates, known)
+    if manifest.sequence <= own[SEQUENCE]:
+        return
+    _check(manifest, device, updates)
+    told = [manifest.set_hash, manifest.sequence, manifest.floor, manifest.version]
+    known[SLOTS][updates.slot], known[FLOOR] = told + own[_PARTITION:], max(known[FLOOR], manifest.floor)
+    store(device, known)
+    device.journal.record(journal.RELEASE, None, manifest.version, journal.DONE, {journal.COUNT: manifest.sequence})
+
+
+def _place(manifest, updates):
+    """Where an image of MicroPython goes; None if there is none, or it runs already."""
+    if manifest.image is None:
+        return None
+    from admit_device.images import place
+
+    return place(manifest, updates)
+
+
 def _check(manifest, device, updates):
-    """Is it one for this board, at this time?"""
+    """Is it one for this board, at this time? Where its image goes, if that is to come."""
     ports, known = device.ports, stored(device)
     if ports.name not in manifest.boards:
         raise Untrusted("release-other-board", "it is for " + ", ".join(manifest.boards))
     if ports.port != manifest.port:
         raise Untrusted("release-other-port", "it is for " + manifest.port)
-    if manifest.bytecode != getattr(sys.implementation, "_mpy", 0) & 0xFF:
+    place = _place(manifest, updates)
+    if place is None and manifest.bytecode != getattr(sys.implementation, "_mpy", 0) & 0xFF:
         raise Untrusted("release-other-bytecode", "it is for version %d" % manifest.bytecode)
-    if manifest.image:
-        raise Unsupported("release-image", "this board cannot replace its MicroPython")
     if manifest.sequence < known[FLOOR]:
         raise Replayed("release-floor", "nothing below %d may run" % known[FLOOR])
     if manifest.sequence <= _running(device, updates, known):
@@ -162,6 +192,7 @@ def _check(manifest, device, updates):
     earliest = device.clock.moment()[0]
     if earliest is not None and earliest >= manifest.expires:
         raise Untrusted("release-expired")
+    return place
 
 
 def _switch(device, updates):
@@ -171,7 +202,7 @@ def _switch(device, updates):
         raise Conflict("release-not-staged")
     manifest = release.parse(data)
     release.verify(manifest, device.identity.anchor, device.suite)
-    _check(manifest, device, updates)
+    place = _check(manifest, device, updates)
     files = release.FileList()
     for row in updates.rows():
         files.add(row)
@@ -186,7 +217,11 @@ def _switch(device, updates):
         raise Conflict("release-incomplete", "the slot holds other files too")
     if (files.list_hash(), files.set_hash()) != (manifest.list_hash, manifest.set_hash):
         raise Unverified("release-damaged", "the list")
-    _try(device, updates, [manifest.set_hash, manifest.sequence, manifest.floor, manifest.version])
+    if place:
+        from admit_device.images import prove
+
+        prove(place, manifest, device)
+    _try(device, updates, [manifest.set_hash, manifest.sequence, manifest.floor, manifest.version], place)
 
 
 def _roll_back(device, updates):
@@ -196,16 +231,23 @@ def _roll_back(device, updates):
         raise Conflict("release-nothing-to-go-back-to")
     if there[SEQUENCE] < known[FLOOR]:
         raise Replayed("release-floor", "nothing below %d may run" % known[FLOOR])
-    _try(device, updates, there)
+    _try(device, updates, there[:_PARTITION], updates.image(there[_PARTITION]) if there[_PARTITION:] else None)
 
 
-def _try(device, updates, other):
-    """What is in the other slot, `other`, runs at the next start, for once."""
+def _try(device, updates, other, place=None):
+    """What is in the other slot, `other`, runs at the next start, for once; on the image in `place` if there is one."""
     known = stored(device)
-    known[SLOTS] = {updates.slot: _own(device, updates, known), updates.other: other}
+    own = _own(device, updates, known)
+    if place:
+        own = own[:_PARTITION] + [place.runs_from]
+    known[SLOTS] = {updates.slot: own, updates.other: other + ([place.label] if place else own[_PARTITION:])}
     known[LAST], known[KINDS] = None, [server.kind for server in device.ports.links]
     store(device, known)
-    updates.begin_trial()
+    updates.begin_trial(place and place.label)
+    if place:
+        from admit_device.images import boot
+
+        boot(place, device, updates, known)
     device.after_answer(device.ports.restart)
 
 
@@ -218,9 +260,13 @@ def _take(body, device, updates):
         raise Malformed(_BODY)
     item, offset, length = [cbor.expect(number, int, _BODY) for number in body[:3]]
     data = cbor.expect(body[3], bytes, _BODY)
-    if item < 0 or offset < 0 or length < 1:
+    if not 0 <= item <= release.IMAGE or offset < 0 or length < 1:
         raise Malformed(_BODY)
     manifest = _staged(updates)
+    if item == release.IMAGE and manifest.image and device.staging:
+        from admit_device.images import take
+
+        return take(manifest, device, updates, offset, length, data)
     row = _wanted(item, device, updates)
     if row is None:
         return length
@@ -269,19 +315,20 @@ def _finish(item, row, manifest, device, updates):
         updates.make_list(installed(device), (manifest.list_hash, manifest.set_hash, manifest.total))
         return
     updates.finish(item, row)
-    device.staging = (device.staging[0], bytes([each for each in device.staging[1] if each != item]))
+    looked, missing, image = device.staging
+    device.staging = (looked, bytes([each for each in missing if each != item]), image)
 
 
 def _look(device, updates):
     """Look at some more of the files of the list: what is here already need not come."""
-    _staged(updates)
+    manifest = _staged(updates)
     if not updates.is_listed():
         return _state(device, updates)
     if device.staging is None:
         _forget_other(device, updates)
         updates.keep_only_listed()
-        device.staging = (0, b"")
-    looked, missing = device.staging
+        device.staging = (0, b"", _look_at_image(manifest, updates))
+    looked, missing, image = device.staging
     number = 0
     for row in updates.rows():
         number += 1
@@ -292,8 +339,17 @@ def _look(device, updates):
             break
         if not updates.settle(row):
             missing += bytes((number,))
-    device.staging = (number, missing)
+    device.staging = (number, missing, image)
     return _state(device, updates)
+
+
+def _look_at_image(manifest, updates):
+    """How many bytes of the image are here; None if none is to come."""
+    if manifest.image is None:
+        return None
+    from admit_device.images import look
+
+    return look(manifest, updates)
 
 
 def _forget_other(device, updates):
@@ -305,14 +361,19 @@ def _forget_other(device, updates):
 
 
 def _state(device, updates):
-    """What is still to be done. `device.staging`: (files that were looked at, items that are missing)."""
+    """What is still to be done. `device.staging`: (files that were looked at, items of those that are missing, bytes
+    of the image that are here or None if it is not missing).
+    """
     if not updates.is_listed():
         return {_TO_LOOK_AT: 0, _MISSING: [[release.LIST, updates.have(release.LIST)]], _DONE: False}
-    looked, missing = device.staging or (0, b"")
+    looked, missing, image = device.staging or (0, b"", None)
     left = -looked
     for _ in updates.rows():
         left += 1
-    return {_TO_LOOK_AT: left, _MISSING: [[item, updates.have(item)] for item in missing], _DONE: False}
+    missing = [[item, updates.have(item)] for item in missing]
+    if image is not None:
+        missing.append([release.IMAGE, image])
+    return {_TO_LOOK_AT: left, _MISSING: missing, _DONE: False}
 
 
 def _own(device, updates, known):

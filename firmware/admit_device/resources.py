@@ -63,6 +63,7 @@ class Resources:
         for path in ("enrol", "grants"):
             self._table[(path,)] = (_KEY, self._either)
         self._table[("ownership",)] = (_KEY, self._all)
+        self._table[("takeover",)] = (_KEY, {GET: self._get[GET], POST: self._get[GET], DELETE: self._get[GET]})
         for path in ("bundle", "time"):
             self._table[(path,)] = (_PROVEN, self._either)
         for path in ("presence", "approvals"):

@@ -32,6 +32,8 @@ def answer(request, device):
     """The response to an admin's POST or PUT /identity. Raises AdmitError; "identity-dying" while it is wiped."""
     body = cbor.expect(cbor.decode(request.payload), dict, "identity-body")
     operation = None if request.method == PUT else cbor.expect(body.get(_OPERATION), int, "identity-body")
+    if device.takeover[0]:
+        raise Conflict("takeover-pending", "veto it first")
     if device.identity.ending and operation != _DECOMMISSION:
         raise Conflict("identity-dying")
     for known, act in ((None, _install), (_ROTATE, _rotate), (_CONFIRM, _confirm), (_DECOMMISSION, _decommission)):
@@ -69,16 +71,26 @@ def _other_secret(identity, contribution):
 
 
 def _install(body, device):
-    """The authority's credential for the next key: that is the device's key from now on. Once more is no harm."""
+    """The authority's credential, for the next key: that is the device's key from now on. Once more is no harm."""
     identity = device.identity
     data = cbor.expect(body.get(_CREDENTIAL), bytes, "identity-body")
     if data != identity.credential.data:
-        secret = identity.kept(NEXT)
-        if secret is None:
-            raise Conflict("identity-no-rotation", "ask for the next key first")
-        _check(credential.parse(data), identity, secret)
-        identity.keep({SECRET: secret, CREDENTIAL: data, OLD: identity.kept(SECRET), NEXT: None})
+        _take(data, identity)
     return response(CHANGED)
+
+
+def _take(data, identity):
+    """A credential for the present key is a new word for it alone: the authority's own key was followed by another."""
+    new = credential.parse(data)
+    is_renewed = new.public == identity.key.public
+    secret = identity.kept(SECRET if is_renewed else NEXT)
+    if secret is None:
+        raise Conflict("identity-no-rotation", "ask for the next key first")
+    _check(new, identity, secret)
+    told = {CREDENTIAL: data}
+    if not is_renewed:
+        told.update({SECRET: secret, OLD: identity.kept(SECRET), NEXT: None})
+    identity.keep(told)
 
 
 def _check(new, identity, secret):

@@ -4,7 +4,7 @@ Who may ask is resources.py's. Handlers with more to do are in modules of their 
 maintenance.
 """
 
-from admit_device.identity import ANCHOR, COMMISSIONED, FACTORY
+from admit_device.identity import ANCHOR, COMMISSIONED, FACTORY, ORPHAN
 from admit_device.wiping import CERTIFICATE
 from admit_protocol import cbor
 from admit_protocol.coap import CHANGED, CONTENT, CONTENT_CBOR, CONTENT_LINK, GET, POST, response
@@ -21,12 +21,15 @@ _TEST_ONLY = const(6)
 _CHALLENGE = const(7)
 _ANCHOR = const(8)
 _WIPED = const(9)
+_TAKEOVER = const(10)
 _EPOCH = const(1)
 _PAGE = const(2)
 _HEAD = const(3)
 _NOTICE = const(4)
 _AFTER = const(5)
+_SUCCESSION = const(6)
 _CHALLENGE_LENGTH = const(8)
+_TAG_SIGN1 = const(b"\xd2")  # the first byte of a succession; a sealed bundle begins with another
 
 _CORE = const(
     b'</.well-known/core>;ct=40,</.well-known/edhoc>;rt="core.edhoc",</id>;ct=60;rt="admit.id",'
@@ -57,19 +60,33 @@ def describe(request, device):
         body[_CREDENTIAL] = identity.credential.data
         if request.query("anchor", 0):  # of a phone that knows no more of the site than its id
             body[_ANCHOR] = identity.kept(ANCHOR)
+            if identity.anchor.number:
+                from admit_device.succession import whole
+
+                body[_ANCHOR] = whole(identity, device.ports.storage)
     if identity.state != COMMISSIONED and CERTIFICATE in device.ports.storage.names():
         from admit_device.wiping import certificate_of
 
         certificate = certificate_of(device.ports.storage)
         if certificate:
             body[_WIPED] = certificate
+    if device.takeover[0]:
+        from admit_device.takeover import shown
+
+        body[_TAKEOVER] = shown(device)
     if identity.label:
         body[_CHALLENGE] = link.challenge = identity.suite.random(_CHALLENGE_LENGTH)
     return response(CONTENT, cbor.encode(body), CONTENT_CBOR)
 
 
 def join(request, device):
-    """POST and PUT /identity: see commissioning.py; of a device that belongs to a site, rotation.py."""
+    """POST and PUT /identity: see commissioning.py; of a device that belongs to a site, rotation.py; of one that was
+    taken over, takeover.py.
+    """
+    if device.identity.state == ORPHAN:
+        from admit_device.takeover import join
+
+        return join(request, device)
     if request.session is not None and request.session.subject is not None:
         from admit_device.rotation import answer
 
@@ -109,8 +126,13 @@ def _check_cable(request, device):
 
 
 def carry(request, device):
-    """/bundle, from and for whoever carries it. POST: a policy. GET ?from=N: what is for the authority."""
+    """/bundle, for whoever carries it. POST: a policy, or a succession. GET ?from=N: what is for the authority."""
     if request.method == POST:
+        if request.payload[:1] == _TAG_SIGN1:
+            from admit_device.succession import follow
+
+            follow(device, request.payload, request.session)
+            return response(CHANGED)
         if device.access.apply_bundle(request.payload):
             device.journal.policy(request.session.subject.key, device.access.epoch)
             _policy_changed(device)
@@ -120,6 +142,8 @@ def carry(request, device):
 
     page, head, after = carried(device.journal, device.identity, device.suite, request.query("from", 0))
     body = {_EPOCH: device.access.epoch, _PAGE: page, _HEAD: head, _NOTICE: stored_notice(device.access), _AFTER: after}
+    if device.identity.anchor.number:
+        body[_SUCCESSION] = device.identity.anchor.number
     return response(CONTENT, cbor.encode(body), CONTENT_CBOR)
 
 
@@ -145,6 +169,8 @@ def elsewhere(request, device):
         from admit_device.presence import answer
     elif name == "ownership":
         from admit_device.ownership import answer
+    elif name == "takeover":
+        from admit_device.takeover import answer
     else:
         from admit_device.approvals import answer
     return answer(request, device)
@@ -176,6 +202,7 @@ _ANSWERS = {
     "enrol": elsewhere,
     "presence": elsewhere,
     "ownership": elsewhere,
+    "takeover": elsewhere,
     "approvals": elsewhere,
     "journal": read_journal,
     "health": health,

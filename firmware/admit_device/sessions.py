@@ -109,6 +109,8 @@ class Sessions:
 
     def end(self):
         """The site is no longer the device's: no session counts, nor any handshake, and nobody is told."""
+        for session in self._sessions.values():
+            self._release(session)
         self._handshakes, self._sessions = None, {}
         self.rest()
 
@@ -147,9 +149,9 @@ class Sessions:
             self._handshakes.abandon(link)
 
     def close(self, session):
-        """End a session; its keys are forgotten."""
-        if self._sessions.pop(session.context.recipient_id, None):
-            self._ended(session)
+        """End a session that is over; its keys are forgotten, and its link has its place as a stranger's has."""
+        if self._drop(session):
+            self._release(session)
 
     def expire(self):
         """End handshakes and sessions whose time is over."""
@@ -161,9 +163,9 @@ class Sessions:
             if now_ms - session.heard_ms >= session.idle_ms and not session.lasting:
                 self.close(session)
 
-    def newcomers(self):
-        """The sessions of keys of which no grant is known."""
-        return [each for each in self._sessions.values() if each.newcomer]
+    def newcomers(self, wanted=True):
+        """The sessions of keys of which no grant is known; or all others."""
+        return [each for each in self._sessions.values() if each.newcomer == wanted]
 
     def reconsider(self):
         """Who counts here has changed: so has whose link keeps its place."""
@@ -220,16 +222,27 @@ class Sessions:
         if session.link is not None:
             session.link.proven = session.stands
 
+    def _drop(self, session):
+        was = self._sessions.pop(session.context.recipient_id, None)
+        if was:
+            self._ended(session)
+        return was
+
+    def _release(self, session):
+        link = session.link
+        if link and link.proven:
+            link.proven, link.opened_ms = False, self._clock.monotonic_ms()
+
     def _make_room(self, newest):
         """Close the session that has been silent longest, of the same key if it has enough, if a place is needed; that
-        of somebody without standing rather than another's.
+        of somebody without standing rather than another's. Its link keeps its place: its owner may come again on it.
         """
         live, newcomers = list(self._sessions.values()), self.newcomers()
         of_one = [each for each in live if each.subject.key == newest.subject.key and not each.lasting]
         if len(of_one) >= _MAX_OF_ONE:
-            self.close(min(of_one, key=_heard_ms))
+            self._drop(min(of_one, key=_heard_ms))
         elif newest.newcomer and len(newcomers) >= _MAX_NEWCOMERS or len(live) >= _MAX_SESSIONS:
-            self.close(min(newcomers or [each for each in live if not each.stands] or live, key=_heard_ms))
+            self._drop(min(newcomers or [each for each in live if not each.stands] or live, key=_heard_ms))
 
 
 def _load():

@@ -27,10 +27,13 @@ def settle(device):
     """At a start that finds a trial: if it is over, say so."""
     ports = device.ports
     if ports.trial == "confirmed":
+        ports.updates().confirm()  # of which power may have left only a part
         _tell_confirmed(device)
+    elif ports.trial == "trial-image" and ports.reset_cause == "soft":
+        ports.restart()  # this start passed no bootloader, which has yet to boot the image
     elif ports.trial != "on":
         reason = "trial-not-begun" if ports.trial == "waiting" else ports.trial
-        if reason == "trial-no-answer":
+        if reason in ("trial-no-answer", "trial-image"):
             reason += ": " + ports.reset_cause
         _tell_failed(device, reason)
 
@@ -41,6 +44,7 @@ def prove(device):
     _step("trial-storage", lambda: _check_storage(device.ports.storage))
     _step("trial-faults", lambda: _check_faults(device.ports))
     _step("trial-links", lambda: _check_links(device))
+    _step("trial-loop", lambda: _check_loop(device))
     _step("trial-handshake", lambda: _shake_hands(device))
     gc.collect()
     if hasattr(gc, "mem_free") and gc.mem_free() < _HEAP:
@@ -85,6 +89,16 @@ def _check_links(device):
     for kind in stored(device)[KINDS]:
         if kind not in kinds:
             raise LocalError(kind)
+
+
+def _check_loop(device):
+    """What every turn of the main loop does; and whoever asks who the device is, is answered."""
+    device.expire()
+    link = _Loop()
+    told = device.front.answer(link, coap.request(coap.GET, "/id"))
+    if told is None or told.code != coap.CONTENT:
+        raise LocalError("refused")
+    device.front.forget(link)
 
 
 # -- a visitor that is none --
@@ -132,7 +146,9 @@ def _answer(device, link, c_r, message):
 
 
 def _tell_confirmed(device):
-    updates, known = device.ports.updates(), stored(device)
+    updates = device.ports.updates()
+    updates.abandon()  # first, since what follows needs room
+    known = stored(device)
     own = known[SLOTS].get(updates.slot)
     if own and own[0] == installed(device):
         known[FLOOR], known[LAST] = max(known[FLOOR], own[SET_FLOOR]), None
@@ -143,11 +159,17 @@ def _tell_confirmed(device):
 
 def _tell_failed(device, reason):
     updates = device.ports.updates()
+    if updates:
+        updates.abandon()
     if updates and device.identity.state == COMMISSIONED:
-        known = stored(device)
-        other = known[SLOTS].pop(updates.other, [b"", 0, 0, ""])
-        known[LAST] = [other[SEQUENCE], reason]
-        store(device, known)
+        other = [b"", 0, 0, ""]
+        try:
+            known = stored(device)
+            other = known[SLOTS].pop(updates.other, other)
+            known[LAST] = [other[SEQUENCE], reason]
+            store(device, known)
+        except StorageError as error:  # which the new set may have filled: that must not keep the next one away
+            print_exception(error)
         _record(device, other, journal.FAILED, {journal.REASON: reason})
     _end(device, updates)
 
@@ -161,9 +183,8 @@ def _record(device, of_set, outcome, extra):
 
 
 def _end(device, updates):
-    """Nothing is staged any longer; the note of the trial goes last."""
+    """The note of the trial goes last."""
     if updates:
-        updates.abandon()
         updates.end_trial()
     device.ports.trial = None
     device.ports.watch()

@@ -6,6 +6,7 @@ the device starts again as one from the factory, which shows the certificate unt
 the note, or a certificate beside a key, goes on from there: so a power cut ends in the old life or in none.
 """
 
+from admit_device import faults
 from admit_device.faults import print_exception
 from admit_device.fresh_key import forget_site
 from admit_device.identity import ENDING
@@ -23,6 +24,16 @@ def change_site(identity, storage, fields):
     fields[ENDING] = True
     identity.keep(fields)
     _forget_past(identity, storage)
+
+
+def leave_site(device):
+    """Everybody's session, turn, the log and whatever else RAM holds of the site goes."""
+    device.sessions.end()
+    del faults.lines[:]
+    faults.last = None
+    device.access = device.sessions = device.login = device.journal = device.preparation = None
+    device.front.rest(True)
+    device.kiosk.rest(device.outputs)
 
 
 def open_identity(ports, read):
@@ -85,11 +96,14 @@ def finish(ports):
         forget_site(ports.storage, (CERTIFICATE,))
     finally:
         ports.keystore.erase()
+        ports.scrub()
         ports.restart(False)
 
 
 def _forget_past(identity, storage):
-    forget_site(storage)
+    """But for the journal of a device that was taken over: who comes next must be able to read what happened."""
+    is_orphan = identity.credential.site_id != identity.anchor.site_id
+    forget_site(storage, [name for name in storage.names() if is_orphan and name.startswith("journal-")])
     identity.keep({ENDING: None})
 
 

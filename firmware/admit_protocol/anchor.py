@@ -1,7 +1,9 @@
-"""The trust anchor of a site: the authority's two public keys, the site's name, and the site id that they hash to.
+"""The trust anchor of a site: the authority's first two public keys, to which the site id hashes, the site's name, and
+the successions by which other keys took their place.
 
 Owns: the anchor's bytes and the site id.
-Rules: the name is a convenience for people and no part of the site id; one anchor has one encoding.
+Rules: the name is a convenience for people and no part of the site id; one anchor has one encoding. That successions
+are in order is checked here, their signatures by succession.verify_chain: whoever has an anchor from elsewhere asks it.
 Must not know: how an anchor reached us, and so whether it may be believed.
 """
 
@@ -18,25 +20,40 @@ def site_id(sign_public, ecdh_public):
 
 
 class Anchor:
-    """`sign_public`, `ecdh_public`: 64 bytes each; `name`: text of 1..64 bytes; `site_id`: 16 bytes."""
+    """`name`: text of 1..64 bytes; `site_id`: 16 bytes; `first_public`, `first_ecdh_public`: the keys of which it is
+    made; `successions`: a tuple of bytes; `sign_public`, `ecdh_public`: the present keys, 64 bytes each; `previous`:
+    the key that signed before, and `ends`: until when its grants count, unix seconds; or None.
+    """
 
-    def __init__(self, sign_public, ecdh_public, name):
+    def __init__(self, sign_public, ecdh_public, name, successions=()):
+        """Raises LocalError anchor-name; Malformed anchor-chain and succession.parse's for what joins to no chain."""
         if not _is_name(name):
             raise LocalError("anchor-name")
-        self.sign_public = sign_public
-        self.ecdh_public = ecdh_public
+        self.first_public = self.sign_public = sign_public
+        self.first_ecdh_public = self.ecdh_public = ecdh_public
         self.name = name
         self.site_id = site_id(sign_public, ecdh_public)
+        self.successions = tuple(successions)
+        self.previous = self.ends = None
+        if successions:
+            from .succession import succeed
+
+            succeed(self)
 
     def encode(self):
         """The anchor's one encoding, as `decode` reads it."""
-        return cbor.encode([cose.encode_key(self.sign_public), cose.encode_key(self.ecdh_public), self.name])
+        items = [cose.encode_key(self.first_public), cose.encode_key(self.first_ecdh_public), self.name]
+        return cbor.encode(items + ([list(self.successions)] if self.successions else []))
 
 
 def decode(data):
-    """The Anchor in `data`. Raises Malformed cbor-…, cose-key, anchor-structure or anchor-name."""
+    """The Anchor in `data`; its successions are not verified yet.
+
+    Raises Malformed or Unsupported cbor-…, cose-…; Malformed anchor-structure, anchor-name, anchor-chain and
+    succession-structure.
+    """
     items = cbor.expect(cbor.decode(data), list, "anchor-structure")
-    if len(items) != 3:
+    if not 3 <= len(items) <= 4:
         raise Malformed("anchor-structure")
     sign_public, sign_kid = cose.decode_key(items[0])
     ecdh_public, ecdh_kid = cose.decode_key(items[1])
@@ -44,7 +61,12 @@ def decode(data):
         raise Malformed("anchor-structure", "a key with a kid")
     if not _is_name(cbor.expect(items[2], str, "anchor-name")):
         raise Malformed("anchor-name")
-    return Anchor(sign_public, ecdh_public, items[2])
+    if len(items) == 3:
+        return Anchor(sign_public, ecdh_public, items[2])
+    successions = cbor.expect(items[3], list, "anchor-structure")
+    if not successions:
+        raise Malformed("anchor-structure")
+    return Anchor(sign_public, ecdh_public, items[2], successions)
 
 
 def _is_name(name):

@@ -29,7 +29,12 @@ ROTATION = const(b"admit:rotation")
 POSSESSION = const(b"admit:possession")
 VOUCHER = const(b"admit:voucher")
 RECEIPT = const(b"admit:receipt")
+SUCCESSION = const(b"admit:succession")
+SUCCESSOR = const(b"admit:successor")
 RELEASE = const(b"admit:release")
+RECOVERY_POLICY = const(b"admit:recovery-policy")
+TAKEOVER = const(b"admit:takeover")
+TAKEOVER_VETO = const(b"admit:takeover-veto")
 
 # Header labels of which other modules know, RFC 9052 section 3.1.
 KID = const(4)

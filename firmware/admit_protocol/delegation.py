@@ -14,12 +14,12 @@ from .rule import BOUNDS, DAY_MINUTES, FRESH, LIFE, TIMELESS, USES, WINDOWS, ZON
 from .standing import Grant
 
 
-def verify_chain(grants, public, site_id, suite):
+def verify_chain(grants, public, site_id, suite, previous=None):
     """The first of `grants` (parsed; each made from the next, the last by the authority with key `public`), verified
     and with its chain. Raises as `grant.verify_issuer` and `link` do.
     """
     linked = grants[-1]
-    verify_issuer(linked, public, site_id, suite)
+    verify_issuer(linked, public, site_id, suite, previous)
     for child in reversed(grants[:-1]):
         linked = link(child, linked, suite)
     return linked

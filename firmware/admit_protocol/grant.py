@@ -61,13 +61,16 @@ def parse(data):
     return found
 
 
-def verify_issuer(grant, public, site_id, suite):
-    """Believe the grant: it is of this site, and signed by its authority.
+def verify_issuer(grant, public, site_id, suite, previous=None):
+    """Believe the grant: it is of this site, and signed by its authority with its key, `public` (64 bytes), or with the
+    `previous` one, if that counts too.
 
     Raises Untrusted grant-other-site or grant-parent-missing, Unverified cose-signature.
     """
-    if not suite.verify(public, *signed_for(grant, site_id)):
-        raise Unverified("cose-signature")
+    signed, signature = signed_for(grant, site_id)
+    if not suite.verify(public, signed, signature):
+        if not (previous and suite.verify(previous, signed, signature)):
+            raise Unverified("cose-signature")
 
 
 def signed_for(grant, site_id):

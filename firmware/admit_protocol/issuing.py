@@ -14,10 +14,12 @@ from . import enrolment as enrolments
 from . import grant as grants
 from . import notice as notices
 from . import release as releases
+from . import takeover as takeovers
 from . import time_answer as time_answers
 from . import voucher as vouchers
 from .cose_encrypt import OVERHEAD
 from .errors import LocalError
+from .kdf import sha256
 
 
 def credential(authority_key, site_id, device_id, device_public, kid, issued_at, seal_public, test_only=False):
@@ -233,6 +235,43 @@ def voucher(authority_key, number, device_id, device_public, from_site, to, prev
     """
     values = (number, device_id, device_public, from_site, to, previous, issued_at, expires)
     return _parsed(vouchers, papers.sign(authority_key, cose.VOUCHER, values))
+
+
+def recovery_policy(authority_key, site_id, number, threshold, publics, delay_s, issued_at):
+    """The recovery policy, bytes: `threshold` of the holders of the keys `publics` (64 bytes each) may take devices
+    over, which then wait `delay_s`. Raises Malformed for one that `takeover.parse_policy` would not take.
+    """
+    hashes = sorted([sha256(public) for public in publics])
+    values = (site_id, number, threshold, hashes, delay_s, issued_at)
+    data = papers.sign(authority_key, cose.RECOVERY_POLICY, values)
+    takeovers.parse_policy(data)
+    return data
+
+
+def renewed_recovery_policy(authority_key, data):
+    """The same recovery policy, bytes, signed by another key of the authority's: its hash stays."""
+    return cose.sign1(authority_key, takeovers.parse_policy(data).sign1.payload, cose.RECOVERY_POLICY)
+
+
+def takeover_words(site_id, devices, to, nonce, policy_hash, issued_at, expires):
+    """What a takeover says, bytes, for takeover_signature; the fields as takeover.Words has them.
+
+    Raises Malformed for what `takeover.parse_words` would not take.
+    """
+    values = (site_id, devices, to, nonce, policy_hash, issued_at, expires)
+    data = cbor.encode({number: value for number, value in enumerate(values, 1)})
+    takeovers.parse_words(data)
+    return data
+
+
+def takeover_signature(key, words):
+    """The signature of the holder of a recovery key, bytes, under takeover.Words."""
+    return papers.sign(key, cose.TAKEOVER, (words.site_id, words.hash, key.public))
+
+
+def takeover_veto(authority_key, site_id, nonce):
+    """The authority's veto, bytes, of the takeover with this nonce."""
+    return papers.sign(authority_key, cose.TAKEOVER_VETO, (site_id, nonce))
 
 
 def approval(sig_key, site_id, device_id, request_id, digest):

@@ -25,6 +25,8 @@ PAIRED = const(12)
 APPROVED = const(13)
 PRESENCE = const(14)
 RELEASE = const(15)
+TAKEOVER = const(16)
+AUTHORITY = const(17)
 
 # outcomes
 ALLOWED = const(1)
@@ -42,6 +44,8 @@ UNCERTAIN_S = const(6)
 FLOOR = const(7)
 BY = const(8)
 KEY = const(9)
+SITE = const(10)
+KEYS = const(11)
 
 
 def encode_record(seq, time, kind, who, what, outcome, extra):

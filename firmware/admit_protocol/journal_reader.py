@@ -28,6 +28,8 @@ KINDS = {
     journal.APPROVED: "approved",
     journal.PRESENCE: "presence",
     journal.RELEASE: "release",
+    journal.TAKEOVER: "takeover",
+    journal.AUTHORITY: "authority",
 }
 OUTCOMES = {journal.ALLOWED: "allowed", journal.DENIED: "denied", journal.DONE: "done", journal.FAILED: "failed"}
 EXTRAS = {
@@ -40,6 +42,8 @@ EXTRAS = {
     journal.FLOOR: "floor",
     journal.BY: "by",
     journal.KEY: "key",
+    journal.SITE: "site",
+    journal.KEYS: "keys",
 }
 
 _NONE = type(None)

@@ -20,7 +20,8 @@ MAX_FILES = const(240)
 MAX_FILE = const(1 << 20)  # bytes of one file; an image of MicroPython may be larger
 LONGEST_ROW = const(112)  # bytes of a row, or of a delta's entry
 MAX_LIST = const(MAX_FILES * LONGEST_ROW)
-LIST = const(0)  # the item on the wire that is the delta; file n of the list is item n + 1, the image follows them
+LIST = const(0)  # the item on the wire that is the delta; item n is the n-th file of the list, from 1
+IMAGE = const(241)  # the item that is the image: above that of any file
 
 _MAX_BOARDS = const(16)
 _HASH = const(32)

@@ -30,8 +30,8 @@ def active(root=""):
 
 
 def trial(root=""):
-    """How a trial stands: None if there is none; "on" if what runs is on trial; "confirmed" if it has proven itself
-    and no more is left to do than to say so; "waiting" for the next start; else why it ended, "trial-…".
+    """How a trial stands: None if there is none; "on" if what runs is on trial; "confirmed" if it has proven itself,
+    though that may be only half written down; "waiting" for the next start; else why it ended, "trial-…".
     """
     try:
         with open(root + "/trial") as file:
@@ -40,9 +40,9 @@ def trial(root=""):
         return None
     runs, usual = active(root), _usual(root)
     if runs and runs[-1:] == text[:1]:
-        return "confirmed" if runs == usual else "on"
+        return "confirmed" if runs == usual or text[1:2] == "3" else "on"
     if text[1:2] == "0":
-        return "waiting"
+        return "trial-image" if exists(root + "/image") else "waiting"
     return text[2:] or "trial-no-answer"
 
 

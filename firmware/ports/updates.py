@@ -1,7 +1,8 @@
 """What an update does to the flash: the slot that does not run is filled, file by file, from what has come so far.
 
 Owns: the folder `/stage` (the manifest, the list, and of each item what has arrived of it), the files of the other
-slot, the file `/trial` (docs/SPEC.md "Releases"). boot.py and main.py know `/trial` too: they cannot import anything.
+slot, the files `/trial` and `/image` (docs/SPEC.md "Releases"). boot.py and main.py know them too: they cannot import
+anything.
 Rules: a file gets its name in the slot only when it is whole and its hash is right; nothing of the slot that runs is
 written to. So a power cut leaves what was there, or one file more. Loaded when somebody asks.
 Must not know: who may update a device, and to what.
@@ -25,15 +26,19 @@ except ImportError:
     from ports.inflate_cpython import Inflating as _inflate
 
 _PIECE = const(512)
+_DIRECTORY = const(0x4000)
 _REASONS = {28: "storage-full", 27: "storage-full", 122: "storage-full"}
 _DAMAGED = const("release-damaged")
 
 
 class Updates:
-    """The two slots below `root`. `slot`: "a" or "b", which runs; `other` the other one."""
+    """The two slots below `root`. `slot`: "a" or "b", which runs; `other` the other one.
 
-    def __init__(self, root=""):
-        self._root, self._stage = root, root + "/stage"
+    `images()`: the port's module of MicroPython's own image (ports/esp32/image.py); None where there is none.
+    """
+
+    def __init__(self, root="", images=None):
+        self._root, self._stage, self._images = root, root + "/stage", images
         self.slot = slots.active(root)[-1]
         self.other = "b" if self.slot == "a" else "a"
         self._target = root + "/" + self.other + "/"
@@ -122,6 +127,8 @@ class Updates:
                 row = next(wanted, None)
             if not row or row[0] != name:
                 slots.remove(self._target + name)
+        if slots.exists(self._target[:-1]):
+            _prune(self._target[:-1])  # MicroPython would take a folder for the package that it was
 
     def count(self):
         """How many files the other slot holds."""
@@ -137,9 +144,17 @@ class Updates:
 
     # -- the trial --
 
-    def begin_trial(self):
-        """The other slot runs at the next start, for once. Power may fail before or after this, not in between."""
-        self._do(slots.write_whole, self._root + "/trial", self.other.encode() + b"0")
+    def image(self, label=None):
+        """Where another image of MicroPython goes, or the partition `label`: an Image of the port's; None if the board
+        has no such place, or runs from there.
+        """
+        return self._images().other(self._stage + "/image", label) if self._images else None
+
+    def begin_trial(self, label=None):
+        """The other slot runs at the next start, for once; with `label`, if MicroPython then runs from that partition.
+        Power may fail before or after this, not in between.
+        """
+        self._do(self._begin_trial, label)
 
     def trial(self):
         """How a trial stands: see slots.trial."""
@@ -147,7 +162,7 @@ class Updates:
 
     def confirm(self):
         """What runs has proven itself: it runs from now on. `end_trial` follows."""
-        self._do(slots.write_whole, self._root + "/slot", self.slot.encode())
+        self._do(self._confirm)
 
     def fail(self, reason):
         """What runs, on trial, has failed: so at the next start the other set runs, and tells the reason."""
@@ -155,9 +170,26 @@ class Updates:
 
     def end_trial(self):
         """The trial is over, and has been told of."""
-        slots.remove(self._root + "/trial")
+        self._do(self._end_trial)
 
     # -- steps --
+
+    def _begin_trial(self, label):
+        if label:
+            slots.write_whole(self._root + "/image", label.encode())
+        else:
+            slots.remove(self._root + "/image")
+        slots.write_whole(self._root + "/trial", self.other.encode() + b"0")
+
+    def _confirm(self):
+        if slots.exists(self._root + "/image"):  # the bootloader has notes of its own, and power fails between the two
+            slots.write_whole(self._root + "/trial", self.slot.encode() + b"3")
+            self._images().keep()
+        slots.write_whole(self._root + "/slot", self.slot.encode())
+
+    def _end_trial(self):
+        slots.remove(self._root + "/trial")
+        slots.remove(self._root + "/image")
 
     def _there(self):
         return slots.names(self._target[:-1])
@@ -240,6 +272,18 @@ def _pieces(stream):
         if not piece:
             return
         yield piece
+
+
+def _prune(folder):
+    """Remove what is empty below a folder. Is that empty itself then?"""
+    is_empty = True
+    for name, kind, *_ in list(slots.ilistdir(folder)):
+        path = folder + "/" + name
+        if kind & _DIRECTORY and _prune(path):
+            os.rmdir(path)
+        else:
+            is_empty = False
+    return is_empty
 
 
 def _content(path):

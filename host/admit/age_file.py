@@ -29,14 +29,19 @@ def unseal(data: bytes, passphrase: str) -> bytes:
     Raises Malformed age-file if it is none, Unsupported age-work if it asks for too much, LocalError age-passphrase if
     the passphrase is wrong (or the file's head was changed), Malformed age-damaged if it was cut or changed.
     """
-    found = _HEAD.match(data)
-    if found is None:
-        raise Malformed("age-file", "it is no age file with a passphrase, or not even its head is whole")
-    if int(found[1]) > _MAX_WORK:
-        raise Unsupported("age-work", f"scrypt with 2^{int(found[1])} is more than 2^{_MAX_WORK}")
+    check(data)
     try:
         return pyrage.passphrase.decrypt(data, passphrase)
     except pyrage.DecryptError as error:
         if str(error) == _NO_KEY:
             raise LocalError("age-passphrase", "the passphrase is wrong, or the file's head was changed") from None
         raise Malformed("age-damaged", "the file was cut or changed") from None
+
+
+def check(data: bytes) -> None:
+    """Whether it may be worth asking for its passphrase. Raises Malformed age-file, Unsupported age-work."""
+    found = _HEAD.match(data)
+    if found is None:
+        raise Malformed("age-file", "it is no age file with a passphrase, or not even its head is whole")
+    if int(found[1]) > _MAX_WORK:
+        raise Unsupported("age-work", f"scrypt with 2^{int(found[1])} is more than 2^{_MAX_WORK}")

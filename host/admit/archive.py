@@ -23,6 +23,7 @@ VERSION = 1
 _SECRET, _PUBLIC = 0o600, 0o644  # the two modes that a file can have
 _STEP = re.compile(r"[^/\\\0]+")
 _MAX_MANIFEST = 16 * 1024 * 1024
+_END_NS = 1 << 63  # what a file system can keep
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def unpack(form: str, data: bytes) -> tuple[dict, list[Entry]]:
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
             manifest = _manifest(form, tar)
             return manifest, [_entry(row, tar) for row in manifest["files"]] + _no_more(tar)
-    except (tarfile.TarError, EOFError, ValueError):
+    except (tarfile.TarError, EOFError, ValueError, RecursionError):  # headers, or JSON, nested without end
         raise Malformed("archive-damaged", "it is not whole") from None
 
 
@@ -105,7 +106,7 @@ def _entry(row, tar: tarfile.TarFile) -> Entry:
         raise ValueError(member.name)
     told = row if isinstance(row, dict) else {}
     entry = Entry(member.name, data, told.get("mode") == f"{_SECRET:04o}", told.get("mtime_ns", -1))
-    if type(entry.mtime_ns) is not int or entry.mtime_ns < 0 or told != _row(entry):
+    if type(entry.mtime_ns) is not int or not 0 <= entry.mtime_ns < _END_NS or told != _row(entry):
         raise ValueError(member.name)
     return entry
 
@@ -118,7 +119,8 @@ def _no_more(tar: tarfile.TarFile) -> list[Entry]:
 
 
 def _content(member: tarfile.TarInfo, tar: tarfile.TarFile) -> bytes:
-    found = tar.extractfile(member) if member.isreg() else None
+    is_file = member.isreg() and not member.issparse()  # holes cost nothing until they are read
+    found = tar.extractfile(member) if is_file else None
     if found is None:
         raise ValueError(member.name)
     data = found.read()

@@ -2,7 +2,8 @@
 
 Owns: which files those are, and what the manifest tells of the site. The registry goes as one SQLite file, whatever
 database it is in; keys go as they are, encrypted where they are.
-Rules: registry and files are of one moment. What is packed is read back before it is handed out.
+Rules: registry and files are of one moment. What is packed is read back before it is handed out. That a backup was
+made is noted in the registry once it is in its place: whatever is restored of it is told the same.
 Must not know: how an archive is encrypted and where it is kept; how a site is made of one (restoring.py).
 """
 
@@ -23,6 +24,7 @@ from admit_protocol.errors import LocalError, Malformed, Unsupported
 FORM = "admit-backup"
 REGISTRY = "registry.sqlite"  # in an archive; a site's own files stand below:
 FOLDER = "site/"
+MADE = "backup"  # as what the registry notes that there is one
 
 _BESIDE_SQLITE = ("", "-journal", "-wal", "-shm")
 
@@ -63,12 +65,23 @@ def parse(data: bytes) -> Backup:
         raise Malformed("archive-damaged", "its files are not those of a site")
     site, site_id, made_at, schema = (told.get(name) for name in ("site", "site_id", "made_at", "schema"))
     try:
+        day(made_at)  # type: ignore[arg-type]
         found = Backup(str(site), bytes.fromhex(str(site_id)), int(made_at), files, others[0].data)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError, OSError):
         raise Malformed("archive-damaged", "its manifest does not say what it is a backup of") from None
     if is_newer(str(schema)):
         raise Unsupported("archive-newer", f"its registry has schema {schema}, this admit knows {SCHEMA}")
     return found
+
+
+def note(site: Site, made_at: int, file: str) -> None:
+    """There is a backup, made at that moment (unix seconds), in a file of this name. Raises Busy registry-busy."""
+    site.registry.note(made_at, site.setting("user") or "admin", MADE, file)
+
+
+def last(site: Site) -> int | None:
+    """When the newest backup that this site knows of was made (unix seconds), or None."""
+    return site.registry.last_done(MADE)
 
 
 def day(moment: int) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from admit import keyfiles
+from admit import following, keyfiles
 from admit.client import Session
 from admit.journal_check import Witness
 from admit.suite import HostSuite
@@ -20,7 +20,7 @@ from admit_protocol import cbor, coap, credential, journal_reader
 from admit_protocol.errors import Malformed, NotFound, Unverified
 
 # GET /bundle
-_EPOCH, _PAGE, _HEAD, _NOTICE, _AFTER = 1, 2, 3, 4, 5
+_EPOCH, _PAGE, _HEAD, _NOTICE, _AFTER, _SUCCESSION = 1, 2, 3, 4, 5, 6
 _NEVER = 10**9 - 1  # the number of a record that no device reaches
 _MAX_PAGES = 8  # in one visit: about 400 records; the next one brings the rest
 
@@ -46,11 +46,14 @@ class Carried:
 
 @dataclass(frozen=True)
 class TakenOut:
-    """What a device handed out: so many pages; the epoch of its policy; whether there is more in its journal."""
+    """What a device handed out: so many pages; the epoch of its policy; whether there is more in its journal; how many
+    successions it follows.
+    """
 
     pages: int
     epoch: int
     is_all: bool
+    successions: int = 0
 
 
 async def take_out(session: Session, wallet: Wallet, device_id: str, start: int | None = None) -> TakenOut:
@@ -63,7 +66,7 @@ async def take_out(session: Session, wallet: Wallet, device_id: str, start: int 
         raise NotFound("wallet-no-device", f"the wallet has no credential of {device_id}")
     start = next_record(wallet, device_id) if start is None else start
     for pages in range(_MAX_PAGES + 1):
-        body = await _ask(session, start)
+        body = await _heard(session, wallet, start)
         epoch, after = [cbor.expect(body.get(key), int, "bundle-answer") for key in (_EPOCH, _AFTER)]
         head = cbor.expect(body.get(_HEAD), bytes, "bundle-answer")
         if body.get(_NOTICE) is not None and not pages:
@@ -75,12 +78,13 @@ async def take_out(session: Session, wallet: Wallet, device_id: str, start: int 
             raise Malformed("bundle-answer", "the device's pages do not join")
         _keep_page(wallet, device_id, start, after, cbor.expect(body[_PAGE], bytes, "bundle-answer"))
         start = after
-    return TakenOut(pages, epoch, body.get(_PAGE) is None)
+    followed = cbor.expect(body.get(_SUCCESSION, 0), int, "bundle-answer")
+    return TakenOut(pages, epoch, body.get(_PAGE) is None, followed)
 
 
 async def witness(session: Session, wallet: Wallet, device_id: str) -> None:
     """Take nothing along but the newest head, and the authority's notice to all. Raises what `take_out` does."""
-    known, body = wallet.device(device_id), await _ask(session, _NEVER)
+    known, body = wallet.device(device_id), await _heard(session, wallet, _NEVER)
     if body.get(_NOTICE) is not None:
         wallet.take_notice(cbor.expect(body[_NOTICE], bytes, "bundle-answer"))
     if known is not None:
@@ -90,6 +94,13 @@ async def witness(session: Session, wallet: Wallet, device_id: str) -> None:
 async def held_epoch(session: Session) -> int:
     """The epoch of the policy that a device holds."""
     return cbor.expect((await _ask(session, _NEVER)).get(_EPOCH), int, "bundle-answer")
+
+
+async def _heard(session: Session, wallet: Wallet, start: int) -> dict:
+    """What the device tells; if it follows the authority further than the wallet does, that follows first."""
+    body = await _ask(session, start)
+    await following.catch_up(session, wallet, body.get(_SUCCESSION, 0))
+    return body
 
 
 async def _ask(session: Session, start: int) -> dict:

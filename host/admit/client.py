@@ -7,12 +7,13 @@ is behind it before anything else; who has no grant yet comes with a bare key, a
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from admit import following
 from admit.connection import Connection, block_wise
+from admit.plain import one_line
 from admit.suite import HostPrivateKey, HostSuite
 from admit_protocol import (
-    anchor,
     cbor,
     ccs,
     coap,
@@ -126,27 +127,30 @@ async def trusted_anchor(connection: Connection, site_id: bytes) -> Anchor:
     body = unproven(await connection.request(coap.request(coap.GET, "/id", options=[(coap.URI_QUERY, "anchor=1")])))
     fields = cbor.expect(cbor.decode(body.payload), dict, "id-body")
     told = cbor.expect(fields.get(_ANCHOR), (bytes, type(None)), "id-body")
-    if told is None or (found := anchor.decode(told)).site_id != site_id:
+    if told is None or (found := following.verified(told)).site_id != site_id:
         raise Untrusted("anchor-other-site", "it is not of the site that was meant")
     return found
 
 
-async def trusted_credential(connection: Connection, anchor: Anchor, device_id: str) -> bytes:
-    """The credential of the chosen device, as it gives it, verified against the anchor.
+async def trusted_credential(
+    connection: Connection, anchor: Anchor, device_id: str, vouched: bytes | None = None
+) -> bytes:
+    """The credential of the chosen device, as it gives it, verified against the anchor, unless it is the `vouched` one.
 
     Raises Untrusted("device-unproven"), ("device-other") for another device of the site, ("credential-other-site").
     """
     data = (await describe(connection)).credential
     if data is None:
         raise Untrusted("device-unproven", "it has no credential: it is not commissioned, or not what it seems")
-    check_credential(data, anchor, device_id)
+    if data != vouched:
+        check_credential(data, anchor, device_id)
     return data
 
 
 def check_credential(data: bytes, anchor: Anchor, device_id: str) -> None:
     """Raise unless `data` is the site's credential for exactly this device."""
     parsed = credential.parse(data)
-    credential.verify(parsed, anchor, HostSuite())
+    following.verify_credential(parsed, anchor)
     if parsed.device_id != device_id:
         raise Untrusted("device-other", f"this is {parsed.device_id}, not {device_id}")
 
@@ -165,6 +169,7 @@ class Session:
         self._message_3: bytes | None = None
         self._first = asyncio.Lock()
         self._handed_in = False
+        self._is_bare = False  # the device is told of the authority's new key before it is shown what that signed
         self.sent_grant = False
         self.binding = b""
 
@@ -226,29 +231,50 @@ class Session:
         """Show what is behind a delegation that goes by value, and further grants, of which the best then decides."""
         if self._handed_in:
             return
-        own = ((self.holder.grant, *self.holder.chain),) if self._by_value and self.holder.chain else ()
-        chains = own + self.holder.further
-        for items in chains:
-            message = coap.request(coap.POST, "/grants", cbor.encode(list(items)), coap.CONTENT_CBOR)
-            checked(await self._whole(message, self._protected))
+        is_short = not self._is_bare and not (self._by_value and self.holder.chain)
+        own = () if is_short or self.holder.grant is None else ((self.holder.grant, *self.holder.chain),)
+        bodies = [following.steps(self.holder.anchor)] if self._is_bare else []
+        bodies += [cbor.encode(list(items)) for items in own + self.holder.further]
+        for body in bodies:
+            message = coap.request(coap.POST, "/grants", body, coap.CONTENT_CBOR)
+            self._check_taken(await self._whole(message, self._protected))
         self._handed_in = True
+
+    def _check_taken(self, response: coap.Message) -> None:
+        """Raise what the device says against a grant."""
+        try:
+            checked(response)
+        except Refused as error:
+            if error.reason != "cose-signature" or not self._has_news:
+                raise
+            what = "the authority's key that signed the grant counts no more"
+            raise Refused("grant-old-authority", what, error.code) from None
 
     async def _introducing(self, step):
         """Run `step`; if the device does not know the grant yet, run EDHOC again with the grant itself, and repeat it.
+        If it refuses that, it may not know yet which key signs for the site: it is told in a session of the bare key.
 
         That is safe: a device that did not know the grant has executed nothing. Nobody vouches for its saying so: it
         is believed of message_3 alone, and once.
         """
-        try:
-            await self._hand_in()
-            return await step()
-        except UnknownCredential:
-            if self._by_value:
-                raise
-            self._by_value = True
+        while True:
+            try:
+                await self._hand_in()
+                return await step()
+            except UnknownCredential:
+                if self._by_value:
+                    raise
+                self._by_value = True
+            except Refused as error:
+                if error.reason != "handshake-refused" or self._is_bare or not self._has_news:
+                    raise
+                self._is_bare = True
             await self.start()
-            await self._hand_in()
-            return await step()
+
+    @property
+    def _has_news(self) -> bool:
+        """May there be something of the authority's keys that a device has not heard?"""
+        return self.holder.grant is not None and bool(self.holder.anchor.successions)
 
     async def _protected(self, message: coap.Message) -> coap.Message:
         if self._message_3 is not None and not self._fits(self._message_3, message):
@@ -281,8 +307,8 @@ class Session:
         self._message_3 = None
 
     def _initiator(self) -> Initiator:
-        own = self.holder.credential
-        id_cred_i = edhoc.by_value(own.data) if self._by_value else own.id_cred
+        own = replace(self.holder, grant=None).credential if self._is_bare else self.holder.credential
+        id_cred_i = edhoc.by_value(own.data) if self._by_value or self._is_bare else own.id_cred
         self.sent_grant = self._by_value
         c_i = bytes([self._suite.random(1)[0] % 24])
         return Initiator(self._suite, METHOD, [CIPHER_SUITE], self.holder.key, id_cred_i, own, c_i)
@@ -363,5 +389,4 @@ def _refusal(code: int, details: dict) -> AdmitError:
 
 
 def _printable(text: str) -> str:
-    """What a device says, fit for a terminal: one line, no control characters, not endless."""
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text[:_MAX_TEXT])
+    return one_line(text, _MAX_TEXT)

@@ -7,7 +7,8 @@ Must not know: in what order they make an update (updating.py).
 from dataclasses import dataclass
 
 from admit.client import Session
-from admit_protocol import cbor, coap
+from admit.plain import one_line
+from admit_protocol import cbor, coap, release
 from admit_protocol.errors import Conflict, Malformed
 
 # GET /release
@@ -21,6 +22,7 @@ _LEFT, _MISSING, _DONE = 1, 2, 3
 
 _DATA_HEAD = 3  # bytes at most before the data of a piece
 _MAX_ITEMS = 300
+_VERSION_LENGTH, _WORDS_LENGTH = 64, 200
 _MAX_BODY = 4096  # of a request, that a device takes
 _NONE = type(None)
 _PATH = "/release"
@@ -69,7 +71,7 @@ async def read(session: Session) -> Running:
     if ended is not None and [type(each) for each in ended] != [int, str]:
         raise Malformed(_BAD)
     return Running(
-        version=_field(body, _VERSION, str),
+        version=one_line(_field(body, _VERSION, str), _VERSION_LENGTH),
         set_hash=_field(body, _SET_HASH, (bytes, _NONE)),
         board=_field(body, _BOARD, str),
         mpy=_field(body, _MPY, int),
@@ -78,7 +80,7 @@ async def read(session: Session) -> Running:
         floor=_field(slots, _FLOOR, int),
         sequence=_field(slots, _SEQUENCE, int),
         staged=_field(slots, _STAGED, (bytes, _NONE)),
-        ended=ended and tuple(ended),
+        ended=ended and (ended[0], one_line(ended[1], _WORDS_LENGTH)),
         other=_field(slots, _OTHER, (int, _NONE)),
         free=_field(slots, _FREE, int),
     )
@@ -133,8 +135,10 @@ def _staged(payload: bytes) -> Staged:
     missing = _field(body, _MISSING, list)
     if len(missing) > _MAX_ITEMS or not all(isinstance(each, list) and _is_pair(each) for each in missing):
         raise Malformed(_BAD)
-    pairs = tuple((item, have) for item, have in missing)
-    return Staged(_field(body, _LEFT, int), pairs, _field(body, _DONE, bool))
+    pairs, left = tuple((item, have) for item, have in missing), _field(body, _LEFT, int)
+    if not 0 <= left <= release.MAX_FILES or sorted(dict(pairs)) != [item for item, _ in pairs]:
+        raise Malformed(_BAD)
+    return Staged(left, pairs, _field(body, _DONE, bool))
 
 
 def _is_pair(item: list) -> bool:

@@ -24,7 +24,7 @@ from admit.keyfiles import fingerprint
 from admit.plain import plain
 from admit.registry import Registry
 from admit_protocol import cbor, journal, journal_reader
-from admit_protocol.errors import NotFound
+from admit_protocol.errors import Malformed, NotFound
 
 _RECORDS = 200
 _BEGIN = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip knows: when it was made is in README.txt
@@ -44,13 +44,17 @@ def bundle(look: Look, told: Told, registry: Registry | None, version: str, now:
     """The parts by name, README.txt first. `version`: this admit's; `now`: unix seconds."""
     parts = {"health.json": _json(_health(look)), "machine.json": _json(_machine(version, now))}
     parts["history.csv"] = _history([*look.earlier, look.now]).encode()
+    missing = dict(told.missing)
     if told.release is not None:
-        parts["release.json"] = _json(plain(cbor.decode(told.release)))
+        try:
+            parts["release.json"] = _json(plain(cbor.decode(told.release)))
+        except Malformed as error:
+            missing["release.json"] = f"it cannot be read ({error.reason})"
     if told.log is not None:
         parts["log.txt"] = log_text(told.log, now).encode()
     if registry is not None:
         parts |= _known(look.device, registry)
-    return {"README.txt": _readme(look, told, parts, version, now).encode()} | dict(sorted(parts.items()))
+    return {"README.txt": _readme(look, missing, parts, version, now).encode()} | dict(sorted(parts.items()))
 
 
 def pack(parts: dict[str, bytes]) -> bytes:
@@ -75,13 +79,13 @@ def line_words(text: str, times: int) -> str:
     return text if times == 1 else f"{text} (x{times})"
 
 
-def _readme(look: Look, told: Told, parts: dict[str, bytes], version: str, now: int) -> str:
+def _readme(look: Look, missing: dict[str, str], parts: dict[str, bytes], version: str, now: int) -> str:
     lines = [f"Diagnosis of {look.device}, made {utc(now)} by admit {version}.", ""]
     lines += ["What looks wrong", ""]
     lines += [f"- {each.state}: {each.words} Try: {each.fix}." for each in look.findings] or ["- Nothing."]
-    if told.missing:
+    if missing:
         lines += ["", "What could not be had", ""]
-        lines += [f"- {name}: {why}" for name, why in told.missing.items()]
+        lines += [f"- {name}: {why}" for name, why in missing.items()]
     lines += ["", "What is in here (bytes, SHA-256)", ""]
     lines += [f"- {name}  {len(data)}  {sha256(data).hexdigest()}" for name, data in sorted(parts.items())]
     lines += ["", "There is no key, passphrase, code or name of a person in it: people are half a hash of their key."]

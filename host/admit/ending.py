@@ -9,12 +9,12 @@ Must not know: how the device is reached.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from admit import collect, journal_store, withdrawing
+from admit import collect, following, journal_store, syncing, withdrawing
 from admit.authority import Authority
 from admit.client import Session, describe
 from admit.connection import Connection
 from admit.editing import editing
-from admit.keyfiles import fingerprint
+from admit.keyfiles import cbor_file, fingerprint
 from admit.registry_devices import device_of
 from admit.registry_keys import end_device
 from admit.site import Site
@@ -50,10 +50,11 @@ async def end(
     to it; `step(words)` is told of each stage.
 
     A device that was wiped before, and of which nobody heard that, still shows its certificate. Raises what a visit and
-    journal_store.collect do; Untrusted device-unproven if it belongs to nobody and shows none.
+    journal_store.collect do; Untrusted device-unproven if it belongs to nobody and shows none, rotation-unknown-key.
     """
     try:
         async with visit(reach(), wallet, device_id, step) as session:
+            syncing.check_key(site.registry, device_id, wallet)
             step(f"collecting {device_id}'s journal")
             page = await collect.fetch_journal(session, journal_store.position(site.registry, device_id)[0])
             journal_store.collect(site.registry, device_id, page, now, collect.witnesses(site))
@@ -117,12 +118,12 @@ def prove(data: bytes, site_id: bytes | None) -> Proven:
     Raises Malformed wipe-file, and what the parts of it raise; Untrusted paper-other-site, wipe-other-key,
     paper-other-device; Unverified cose-signature.
     """
-    items = cbor.expect(cbor.decode(data), list, "wipe-file")
+    items = cbor_file(data, "wipe-file")
     if len(items) != 3 or not all(isinstance(each, bytes) for each in items):
         raise Malformed("wipe-file", "that is no wipe certificate")
-    said, device, site_anchor = wipe.parse(items[0]), credential.parse(items[1]), anchor.decode(items[2])
+    said, device, site_anchor = wipe.parse(items[0]), credential.parse(items[1]), following.verified(items[2])
     if site_id not in (None, site_anchor.site_id):
         raise Untrusted("paper-other-site", f"it is of the site {site_anchor.name}, {site_anchor.site_id.hex()}")
-    credential.verify(device, site_anchor, HostSuite())
+    following.verify_ever(device, site_anchor)
     wipe.verify(said, device.public, site_anchor.site_id, device.device_id, HostSuite())
     return Proven(said, device, site_anchor.name)

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from admit import keyfiles
+from admit import following, keyfiles
 from admit.client import Holder, Session, trusted_anchor, trusted_credential
 from admit.connection import Connection
 from admit.invites import Link
@@ -47,8 +47,9 @@ async def arrive(
     label tells it, 8 bytes. Raises NotFound wallet-no-site, and Untrusted or Unverified if it is not that device.
     """
     async with Connection(transport) as connection:
-        site_anchor = await trusted_anchor(connection, site_id) if site_id else _known_anchor(wallet)
-        is_known = wallet.meets(site_anchor)
+        told = await trusted_anchor(connection, site_id) if site_id else _known_anchor(wallet)
+        is_known = wallet.meets(told)
+        site_anchor = (following.further(wallet.anchor, told) or wallet.anchor) if is_known else told
         data = await trusted_credential(connection, site_anchor, device_id)
         known = credential.parse(data)
         if fingerprint not in (None, notice.fingerprint(known.public)):
@@ -81,7 +82,7 @@ async def redeem(session: Session, anchor: Anchor, wallet: Wallet, link: Link, n
     Raises Untrusted if the invite has ended or is not the site's, and what the device says: Denied invite-used.
     """
     suite, invited = HostSuite(), grant.parse(link.grant)
-    grant.verify_issuer(invited, anchor.sign_public, anchor.site_id, suite)
+    grant.verify_issuer(invited, anchor.sign_public, anchor.site_id, suite, following.previous(anchor))
     now = int(time.time())
     standing.check(invited, device_of(link), (now, now), ())
     key = invite.key(link.secret, suite)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from admit import following
 from admit.authority import Authority
 from admit.client import Description, Holder, Session, check_credential, describe
 from admit.connection import Connection
@@ -50,8 +51,8 @@ async def fetch(
 ) -> Fetched:
     """Make the device of `parcel` one of this site, called `device_id` here. `step(words)` is told before each step.
 
-    Raises Conflict adopt-reset or device-commissioned, Untrusted voucher-other-owner or voucher-other-key, NotFound
-    wallet-no-grant, what the registry says of the name, and what the device refuses.
+    Raises Conflict adopt-reset, adopt-begun or device-commissioned, Untrusted voucher-other-owner or voucher-other-key,
+    NotFound wallet-no-grant, what the registry says of the name, and what the device refuses.
     """
     check_ours(site, parcel)
     given = _grant_for_it(wallet)
@@ -89,6 +90,9 @@ def _take_in(site: Site, signer: Authority, device_id: str, told: dict) -> bytes
     public, seal_public = [
         cose.decode_key(cbor.expect(told.get(key), dict, "identity-body"))[0] for key in (_PUBLIC_KEY, _SEAL_KEY)
     ]
+    for known in site.registry.devices():
+        if known.public == public and known.id != device_id:
+            raise Conflict("adopt-begun", f"it was begun as {known.id}")
     now = int(time.time())
     data = signer.issue_credential(device_id, public, seal_public, now, told.get(_TEST_ONLY) is True)
     site.registry.add_device(data, now, lambda session, device: first_bundle(signer, session, device, now))
@@ -107,7 +111,7 @@ def _check_meant(data: bytes, parcel: Parcel) -> None:
     shown = credential.parse(data)
     if shown.site_id != parcel.origin.site_id:
         raise Conflict("device-commissioned", "it belongs to a third site")
-    credential.verify(shown, parcel.origin, HostSuite())
+    following.verify_credential(shown, parcel.origin)
     if shown.public != parcel.credential.public:
         what = "it is another device" if shown.device_id != parcel.device_id else "it has changed its key since"
         raise Untrusted("voucher-other-key", f"the voucher is for {parcel.device_id}: {what}")

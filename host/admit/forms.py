@@ -95,6 +95,15 @@ def parse_hours(text: str) -> tuple[int, int]:
     return start, end % 1440
 
 
+def parse_span(text: str) -> int:
+    """Seconds of `30d`, `12h` or `0`, at most ten years. Raises LocalError form-span."""
+    found = re.fullmatch(r"(0)|([1-9][0-9]{0,4})([dh])", text.lower())
+    seconds = 0 if not found or found[1] else int(found[2]) * (86400 if found[3] == "d" else 3600)
+    if not found or seconds > 3660 * 86400:
+        raise LocalError("form-span", f"'{text}' is not like 30d, 12h or 0")
+    return seconds
+
+
 def parse_zone(name: str) -> ZoneInfo:
     """A time zone by its name in the IANA database. Raises LocalError form-zone."""
     try:
@@ -170,13 +179,19 @@ def methods_text(mask: int) -> str:
 
 
 def utc(unix: int) -> str:
-    """A moment as programs read it: "2027-06-30T22:00:00Z"."""
-    return f"{datetime.fromtimestamp(unix, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    """A moment as programs read it: "2027-06-30T22:00:00Z"; the number, if no calendar has it (a device said it)."""
+    try:
+        return f"{datetime.fromtimestamp(unix, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    except (ValueError, OverflowError, OSError):
+        return str(unix)
 
 
 def moment_text(unix: int, zone: ZoneInfo) -> str:
-    """A moment as people in `zone` write it."""
-    return f"{datetime.fromtimestamp(unix, zone):%Y-%m-%d %H:%M}"
+    """A moment as people in `zone` write it; the number, if no calendar has it (a device said it)."""
+    try:
+        return f"{datetime.fromtimestamp(unix, zone):%Y-%m-%d %H:%M}"
+    except (ValueError, OverflowError, OSError):
+        return str(unix)
 
 
 def end_text(unix: int, zone: ZoneInfo) -> str:

@@ -3,6 +3,7 @@
 Owns: which entries there are, their types and bounds (docs/SPEC.md "/health"). What an older device does not tell is
 None; what a newer one tells beyond it is left out.
 Rules: nothing that is told is believed further than its type: it is a device's word on itself, under its own session.
+A text is one line, without control characters, wherever it is shown.
 Must not know: what is good or bad (health_findings.py).
 """
 
@@ -10,11 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from admit.client import Session
+from admit.plain import one_line
 from admit_protocol import cbor, coap
 from admit_protocol.errors import Malformed
 
 _TEXT = 256
 _MOST = 1 << 53
+_LONGEST_S = 1 << 32  # a device's uptime is part of a date
 _MAX_FAULTS, _MAX_SENSORS, _MAX_LINES = 16, 8, 64
 
 
@@ -50,7 +53,7 @@ async def ask_log(session: Session, since: int = 0) -> Log:
     body = cbor.expect(cbor.decode(payload), dict, "health-log")
     if not isinstance(body.get(2), list) or len(body[2]) > _MAX_LINES:  # an older device, which knows no log
         raise Malformed("health-log")
-    return Log([_line(each) for each in body[2]], _count(body.get(1), "health-log"), _count(body.get(3), "health-log"))
+    return Log([_line(each) for each in body[2]], _count(body.get(1), "health-log"), _uptime(body.get(3)))
 
 
 def parse(payload: bytes) -> dict:
@@ -69,10 +72,16 @@ def _count(value, reason: str = "health-body") -> int:
     return value
 
 
-def _text(value) -> str:
-    if not isinstance(value, str) or len(value) > _TEXT:
-        raise Malformed("health-body")
+def _uptime(value) -> int:
+    if _count(value, "health-log") > _LONGEST_S:
+        raise Malformed("health-log")
     return value
+
+
+def _text(value, reason: str = "health-body") -> str:
+    if not isinstance(value, str) or len(value) > _TEXT:
+        raise Malformed(reason)
+    return one_line(value, _TEXT)
 
 
 def _texts(value) -> list[str]:
@@ -115,9 +124,7 @@ def _line(value) -> Line:
     if not isinstance(value, list) or len(value) != 4:
         raise Malformed("health-log")
     number, uptime_s, text, times = value
-    if not isinstance(text, str) or len(text) > _TEXT:
-        raise Malformed("health-log")
-    return Line(_count(number, "health-log"), _count(uptime_s, "health-log"), text, _count(times, "health-log"))
+    return Line(_count(number, "health-log"), _uptime(uptime_s), _text(text, "health-log"), _count(times, "health-log"))
 
 
 ENTRIES: dict[str, Callable] = {

@@ -15,6 +15,7 @@ from admit.report_markup import Markup, join, tag
 
 _STATES = {"ok": "fine", "warn": "worth a look", "fail": "needs somebody", "silent": "no answer"}
 _ROWS = 12  # of the table of the latest answers
+_SENSORS = 16  # that are drawn; a device has 8 at a time
 
 
 def page(looks: Sequence[Look], site: str, site_id: str, days: int, zone: ZoneInfo, now: int) -> str:
@@ -87,8 +88,8 @@ def _plots(samples: Sequence[Sample], shows: Span) -> list[Markup]:
         ),
         ("Failed handshakes since its start", [("failed", _of(samples, "handshakes_failed"))]),
     ]
-    names = sorted({name for each in samples if each.told for name in each.told["sensors"] or {}})
-    wanted += [(f"Sensor {name}", [("", _of(samples, "sensors", name))]) for name in names]
+    names = dict.fromkeys(name for each in reversed(samples) if each.told for name in each.told["sensors"] or {})
+    wanted += [(f"Sensor {name}", [("", _of(samples, "sensors", name))]) for name in sorted([*names][:_SENSORS])]
     return [
         plot(title, lines, shows, restarts)
         for title, lines in wanted

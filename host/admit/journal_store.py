@@ -122,7 +122,12 @@ def store(registry: "Registry", device_id: str, page: Page, now: int, witnesses:
         seen.signed, seen.seen_at = page.signed, now
         registry.add_records(rows, seen)
     gap = (before, page.first - 1) if rows and before < page.first else None
-    return Collected(device_id, [record for record in parsed if record.seq not in stored], gap)
+    new = [record for record in parsed if record.seq not in stored]
+    if any(record.kind == journal.RELEASE for record in new):
+        from admit import arrivals
+
+        arrivals.learn(registry, device_id, new, now)
+    return Collected(device_id, new, gap)
 
 
 def verify(registry: "Registry", device_id: str, witnesses: Iterable[Witness] = ()) -> Checked:

@@ -27,9 +27,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from admit.suite import HostPrivateKey
+from admit_protocol import cbor
 from admit_protocol.anchor import Anchor
 from admit_protocol.anchor import decode as decode_anchor
-from admit_protocol.errors import Conflict, LocalError, Malformed, NotFound
+from admit_protocol.errors import Conflict, LocalError, Malformed, NotFound, Unsupported
 from admit_protocol.kdf import sha256
 
 ANCHOR = "anchor.cbor"
@@ -46,13 +47,18 @@ _OID_AES256_CBC = bytes.fromhex("60864801650304012a")
 
 def make_private_file(path: Path, passphrase: str | None = None) -> bytes:
     """Make a new private key and its file, encrypted if there is a passphrase. Returns the public key, 64 bytes."""
+    pem, public = make_private_pem(passphrase)
+    write_file(path, pem)
+    return public
+
+
+def make_private_pem(passphrase: str | None = None) -> tuple[bytes, bytes]:
+    """A new private key, for a file as `make_private_file` makes it; and its public key, 64 bytes."""
     key = ec.generate_private_key(_CURVE)
-    plain = _pkcs8(key)
+    plain, public = _pkcs8(key), HostPrivateKey(key).public
     if passphrase is None:
-        write_file(path, _pem("PRIVATE KEY", plain))
-    else:
-        write_file(path, _pem("ENCRYPTED PRIVATE KEY", _encrypt(plain, passphrase.encode())))
-    return HostPrivateKey(key).public
+        return _pem("PRIVATE KEY", plain), public
+    return _pem("ENCRYPTED PRIVATE KEY", _encrypt(plain, passphrase.encode())), public
 
 
 def reencrypt(pem: bytes, passphrase: str, new: str) -> bytes:
@@ -152,6 +158,14 @@ def read_file(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         raise NotFound("file-missing", str(path)) from None
+
+
+def cbor_file(data: bytes, reason: str) -> list:
+    """The list in a file that somebody was given. Raises Malformed `reason` for what is no such file at all."""
+    try:
+        return cbor.expect(cbor.decode(data), list, reason)
+    except (Malformed, Unsupported):
+        raise Malformed(reason) from None
 
 
 def read_secret_file(path: Path) -> bytes:

@@ -12,9 +12,11 @@ from functools import cached_property
 
 import cbor2
 
+from admit import following, withdrawing
 from admit.authority import Authority
 from admit.client import Description
 from admit.editing import editing
+from admit.keyfiles import cbor_file, fingerprint
 from admit.ownership_models import StrayRow, VoucherRow
 from admit.registry import Registry
 from admit.registry_devices import device_of
@@ -22,10 +24,10 @@ from admit.registry_ownership import cancel as cancel_all
 from admit.registry_ownership import leave, voucher_of
 from admit.site import Site
 from admit.suite import HostSuite
-from admit_protocol import anchor, cbor, credential, receipt, voucher
+from admit_protocol import cbor, credential, receipt, succession, voucher
 from admit_protocol.anchor import Anchor
 from admit_protocol.credential import Credential
-from admit_protocol.errors import Conflict, Malformed, NotFound, Untrusted
+from admit_protocol.errors import Conflict, Malformed, NotFound, Unsupported, Untrusted
 from admit_protocol.voucher import Voucher
 
 FACTORY = "factory"  # what a stray said
@@ -60,14 +62,15 @@ class Parcel:
 
 def open_parcel(data: bytes) -> Parcel:
     """The Parcel in a file. Raises Malformed voucher-file, and what the papers in it are refused for."""
-    items = cbor.expect(cbor.decode(data), list, "voucher-file")
+    items = cbor_file(data, "voucher-file")
     if len(items) != 3:
         raise Malformed("voucher-file", "it holds no voucher")
-    origin = anchor.decode(cbor.expect(items[0], bytes, "voucher-file"))
+    origin = following.verified(cbor.expect(items[0], bytes, "voucher-file"))
     known = credential.parse(cbor.expect(items[1], bytes, "voucher-file"))
     credential.verify(known, origin, HostSuite())
     chain = voucher.parse_chain(items[2])
     target = voucher.verify_chain(chain, origin, known.device_id, known.public, HostSuite())
+    succession.verify_chain(target, HostSuite())
     return Parcel(origin, known, tuple(items[2]), target)
 
 
@@ -132,16 +135,21 @@ class Left:
 
 
 def accept_receipt(site: Site, signer: Authority, data: bytes, now: int) -> Left:
-    """Believe a receipt, and let the device go: it is no device of the site any more. Again is as good as once.
+    """Believe a receipt, and let the device go: it is no device of the site any more, and the key that it had no longer
+    counts, since its bytes may lie in the flash of what is somebody else's now. Again is as good as once.
 
     Raises NotFound voucher-unknown, and what receipt.verify does.
     """
-    told = receipt.parse(data)
+    try:
+        told = receipt.parse(data)
+    except (Malformed, Unsupported):
+        raise Malformed("receipt-structure") from None
     row = site.registry.voucher(told.voucher.hex())
     receipt.verify(told, row.public, site.anchor.site_id, row.device_id, HostSuite())
     if row.receipt is None:
         with editing(site, signer, now) as edit:
             leave(edit.session, voucher_of(edit.session, row.id), data, now)
+            withdrawing.strike_off(edit, signer, row.device_id, fingerprint(row.public))
             edit.note("transfer", f"{row.device_id} has left for {told.to_site.hex()}")
     to_site = told.to_site.hex()
     name = row.to_name if row.to_site == to_site else None

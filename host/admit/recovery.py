@@ -7,6 +7,7 @@ passphrase changes: the file is written anew with it.
 Must not know: who holds the shares, and how they are shown and asked for.
 """
 
+import contextlib
 import os
 from dataclasses import dataclass
 
@@ -81,14 +82,27 @@ def put_back(site: Site, found: Recovered, secret: bytes, passphrase: str) -> No
     authority.check_passphrase(passphrase)
     files = {name: keyfiles.reencrypt(pem, found.passphrase, passphrase) for name, pem in found.key_files.items()}
     renewed = _sealed(Recovered(found.anchor, files, passphrase), secret)
-    authority.replace_files(site.folder, files | {FILE: renewed})
+    authority.replace_files(site.folder, files | _older(site, found.passphrase, passphrase) | {FILE: renewed})
     site.authority(lambda: passphrase).key_files()
 
 
+def _older(site: Site, passphrase: str, new: str) -> dict[str, bytes]:
+    """The ECDH keys of before that are still here, under the new passphrase; one that does not open stays as it is."""
+    files = {}
+    for file in site.authority(lambda: passphrase).older_keys():
+        with contextlib.suppress(LocalError):
+            files[file.name] = keyfiles.reencrypt(file.read_bytes(), passphrase, new)
+    return files
+
+
 def check_site(site: Site, found: Recovered) -> None:
-    """Whether it is this site's authority. Raises Conflict recovery-other-site."""
+    """Whether it is this site's authority, with its present keys. Raises Conflict recovery-other-site,
+    recovery-older-authority.
+    """
     if site.anchor.site_id != found.anchor.site_id:
         raise Conflict("recovery-other-site", f"it is the authority of {found.anchor.name}, not of {site.name}")
+    if site.anchor.successions != found.anchor.successions:
+        raise Conflict("recovery-older-authority", "the site's authority has other keys since, or had others before")
 
 
 def _sealed(kept: Recovered, secret: bytes) -> bytes:

@@ -27,10 +27,11 @@ from admit.registry_ownership import Ownership
 from admit.registry_people import People
 from admit.registry_rollouts import Rollouts
 from admit.registry_saving import Saving
+from admit.registry_takeovers import Takeovers
 from admit_protocol.errors import Busy, Conflict, LocalError, NotFound
 
-SCHEMA = "0007"  # the newest migration
-_OLDER = ("0001", "0002", "0003", "0004", "0005", "0006")  # every migration before it
+SCHEMA = "0008"  # the newest migration
+_OLDER = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")  # every migration before it
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_TIMEOUT_S = 5
@@ -38,7 +39,7 @@ _BUSY_TIMEOUT_S = 5
 _CONTENTION = ("40001", "40P01", "55P03")  # PostgreSQL: serialization failure, deadlock, lock not available
 
 
-class Registry(People, Devices, Journals, Model, Asking, Boards, Health, Rollouts, Saving, Keys, Ownership):
+class Registry(People, Devices, Journals, Model, Asking, Boards, Health, Rollouts, Saving, Keys, Ownership, Takeovers):
     """An open registry. Rows that it returns are copies: change them only through its methods."""
 
     def __init__(self, engine: Engine):

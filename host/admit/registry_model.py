@@ -125,6 +125,16 @@ class Model:
         with self._read() as session:
             return list(session.scalars(found if end is None else found.where(ChangeRow.at < end)))
 
+    def note(self, at: int, who: str, act: str, detail: str) -> None:
+        """Journal an act of an admin that changes nothing of who may do what."""
+        with self._change() as session:
+            session.add(ChangeRow(at=at, who=who, act=act, detail=detail))
+
+    def last_done(self, act: str) -> int | None:
+        """When an admin last did this (unix seconds), or None."""
+        with self._read() as session:
+            return session.scalar(select(func.max(ChangeRow.at)).where(ChangeRow.act == act))
+
 
 def version_of(session: Session) -> int:
     """How often who may do what was changed, as a transaction sees it."""

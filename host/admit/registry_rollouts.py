@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from admit.plain import one_line
 from admit.registry_models import BoardRow
 from admit.rollout_models import ArrivalRow, ReleaseRow, RolloutRow, SetRow
 from admit_protocol.errors import Conflict, NotFound
@@ -19,7 +20,7 @@ from admit_protocol.errors import Conflict, NotFound
 OPEN, PAUSED, COMPLETE, REPLACED = "open", "paused", "done", "replaced"
 WAITING, BACK = "waiting", "back"  # of a device: nobody has tried yet; it was rolled back later
 
-_DETAIL = 400  # characters that are kept of a failure
+_REASON, _DETAIL = 64, 400  # characters that are kept of a failure
 
 
 class Rollouts:
@@ -60,19 +61,23 @@ class Rollouts:
             return row
 
     def begin_rollout(
-        self, release: int, stages: str, pause_on: int, devices: Sequence[str], now: int
+        self, release: int, stages: str, pause_on: int, devices: Sequence[str], now: int, retry: bool = False
     ) -> tuple[RolloutRow, list[int]]:
         """Begin to bring a release, by its number, to devices, in that order; and which rollouts it replaces.
 
-        Raises Conflict rollout-later if one of a later release is under way to one of them.
+        Raises Conflict rollout-later if one of a later release is under way to one of them; rollout-paused if one of
+        this release is paused, unless it is tried again.
         """
         with self._change() as session:
             replaced = []
-            for row in session.scalars(select(RolloutRow).where(RolloutRow.state.in_([OPEN, PAUSED]))):
+            living = select(RolloutRow).where(RolloutRow.state.in_([OPEN, PAUSED])).order_by(RolloutRow.id)
+            for row in session.scalars(living):
                 if not _shared(session, row, devices):
                     continue
                 if row.sequence > release:
                     raise Conflict("rollout-later", f"rollout {row.id} brings a later release to some of them")
+                if row.sequence == release:
+                    _check_pause(row, retry)
                 row.state = REPLACED
                 replaced.append(row.id)
             made = RolloutRow(sequence=release, stages=stages, pause_on=pause_on, began_at=now, state=OPEN)
@@ -95,16 +100,20 @@ class Rollouts:
         with self._read() as session:
             return _rollout(session, rollout_id)
 
-    def rollout_is(self, rollout_id: int, state: str, stages: str | None = None, pause_on: int | None = None) -> None:
-        """The rollout is in this state from now on, and goes on by these terms if some are given.
+    def rollout_is(self, rollout_id: int, state: str) -> None:
+        """The rollout is in this state from now on. Raises Conflict rollout-replaced if it was replaced."""
+        with self._change() as session:
+            _living(session, rollout_id).state = state
 
-        Raises Conflict rollout-replaced if it was replaced.
+    def go_on(self, rollout_id: int, stages: str | None, pause_on: int | None, retry: bool) -> None:
+        """A rollout goes on, by these terms if some are given; one that is paused only if it is tried again.
+
+        Raises Conflict rollout-paused, rollout-replaced.
         """
         with self._change() as session:
-            row = _rollout(session, rollout_id)
-            if row.state == REPLACED:
-                raise Conflict("rollout-replaced", f"rollout {rollout_id} was replaced by one of a later release")
-            row.state, row.stages, row.pause_on = state, stages or row.stages, pause_on or row.pause_on
+            row = _living(session, rollout_id)
+            _check_pause(row, retry)
+            row.state, row.stages, row.pause_on = OPEN, stages or row.stages, pause_on or row.pause_on
 
     def arrivals(self, rollout_id: int) -> list[ArrivalRow]:
         """Where each device of a rollout is, in its order."""
@@ -131,7 +140,7 @@ class Rollouts:
             if row is None:
                 raise NotFound("rollout-missing", f"{device_id} is in no rollout {rollout_id}")
             row.state, row.at, row.moved, row.ran = state, now, row.moved + moved, row.ran or ran
-            row.reason, row.detail = (why[0][:64], why[1][:_DETAIL]) if why else (None, None)
+            row.reason, row.detail = (one_line(why[0], _REASON), one_line(why[1], _DETAIL)) if why else (None, None)
 
     def device_runs(self, device_id: str, set_hash: bytes) -> None:
         """A device was seen to run another firmware set."""
@@ -156,6 +165,18 @@ def _shared(session: Session, rollout: RolloutRow, devices: Sequence[str]) -> bo
     """Is one of the devices in that rollout?"""
     found = session.scalars(select(ArrivalRow.device_id).where(ArrivalRow.rollout_id == rollout.id))
     return not set(devices).isdisjoint(found)
+
+
+def _check_pause(row: RolloutRow, retry: bool) -> None:
+    if row.state == PAUSED and not retry:
+        raise Conflict("rollout-paused", f"rollout {row.id} of it is paused")
+
+
+def _living(session: Session, rollout_id: int) -> RolloutRow:
+    row = _rollout(session, rollout_id)
+    if row.state == REPLACED:
+        raise Conflict("rollout-replaced", f"rollout {rollout_id} was replaced by a later one")
+    return row
 
 
 def _rollout(session: Session, rollout_id: int) -> RolloutRow:

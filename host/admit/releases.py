@@ -21,7 +21,8 @@ from admit_protocol.errors import LocalError, Malformed, RemoteError, TooLarge, 
 SUFFIX = ".admit"
 MAX_LENGTH = 32 << 20  # bytes of a file
 WINDOW = 12  # bits: how far back deflate may point; a board has that much to spare while it unpacks
-_FORMAT = 1
+_FORMAT, _PARTS = 1, 5
+_UINT, _BYTES, _ARRAY = 0, 2, 4  # major types: RFC 8949 section 3.1
 
 Row = tuple[str, int, bytes]  # name, size, SHA-256
 
@@ -43,12 +44,12 @@ class Release:
         return release.encode_list(self.rows)
 
     def item(self, number: int) -> bytes:
-        """What is sent as item `number`, from 1 on: file by file, then the image. Raises Malformed release-item."""
-        image = [self.manifest.image[1]] if self.manifest.image else []
-        digests = [digest for _, _, digest in self.rows] + image
-        if not 0 < number <= len(digests):
+        """What is sent as item `number`, from 1 on: file by file; the image as it is. Raises Malformed release-item."""
+        if number == release.IMAGE and self.manifest.image:
+            return zlib.decompress(self.blobs[self.manifest.image[1]], -WINDOW)
+        if not 0 < number <= len(self.rows):
             raise Malformed("release-item", "the device wants a file that is not in the release")
-        return self.blobs[digests[number - 1]]
+        return self.blobs[self.rows[number - 1][2]]
 
     def encode(self) -> bytes:
         """The file."""
@@ -118,18 +119,48 @@ def read(data: bytes, anchor: Anchor) -> Release:
 
 def _parts(data: bytes) -> tuple[bytes, bytes, list[bytes]]:
     """Manifest, list and blobs, of which nothing is proven yet but that they were not damaged by accident."""
-    try:
-        parts = cbor.decode(data, MAX_LENGTH)
-    except RemoteError:
-        raise Malformed("release-file", "it is no release, or not the whole of it") from None
-    if not isinstance(parts, list) or [type(each) for each in parts] != [int, bytes, bytes, list, bytes]:
+    reader = _Reader(data)
+    if reader.head(_ARRAY) != _PARTS:
         raise Malformed("release-file", "it is no release")
-    if parts[0] != _FORMAT:
-        raise Malformed("release-file", f"it is a release of format {parts[0]}; this admit knows {_FORMAT}")
-    blobs = parts[3]
-    if not all(isinstance(each, bytes) for each in blobs) or parts[4] != _check(blobs):
+    if (form := reader.head(_UINT)) != _FORMAT:
+        raise Malformed("release-file", f"it is a release of format {form}; this admit knows {_FORMAT}")
+    manifest, rows, count = reader.string(), reader.string(), reader.head(_ARRAY)
+    if count > release.MAX_FILES + 1:
+        raise Malformed("release-file", "it has more files than a release may have")
+    blobs = [reader.string() for _ in range(count)]
+    check = reader.string()
+    if cbor.encode([_FORMAT, manifest, rows, blobs, check]) != data:
+        raise Malformed("release-file", "it goes on, or was written by nobody of ours")
+    if check != _check(blobs):
         raise Unverified("release-damaged", "its files are not what they were when it was written")
-    return parts[1], parts[2], blobs
+    return manifest, rows, blobs
+
+
+class _Reader:
+    """The CBOR that a release is made of, and no other: whatever somebody wrote into a file, it takes no more memory
+    than the file. What stands in it in another form shows as it is encoded again.
+    """
+
+    def __init__(self, data: bytes):
+        self._data, self._at = data, 0
+
+    def head(self, major: int) -> int:
+        """The argument of the next item, which is of this major type."""
+        first = self._take(1)[0]
+        if first >> 5 != major or first & 31 > 27:
+            raise Malformed("release-file", "it is no release")
+        return first & 31 if first & 31 < 24 else int.from_bytes(self._take(1 << (first & 31) - 24), "big")
+
+    def string(self) -> bytes:
+        """The next item, a byte string."""
+        return self._take(self.head(_BYTES))
+
+    def _take(self, length: int) -> bytes:
+        taken = self._data[self._at : self._at + length]
+        if len(taken) < length:
+            raise Malformed("release-file", "it is not the whole of a release")
+        self._at += length
+        return taken
 
 
 def _manifest(data: bytes, anchor: Anchor) -> release.Manifest:

@@ -5,6 +5,7 @@ one that was signed, if the files and all that is said of them are the same, and
 Must not know: how files are compiled, and who asks for the passphrase.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,8 +14,9 @@ from admit.authority import Authority
 from admit.registry import Registry
 from admit.releases import Release
 from admit.rollout_models import ReleaseRow
+from admit.suite import HostSuite
 from admit_protocol import release
-from admit_protocol.errors import Conflict, LocalError, NotFound
+from admit_protocol.errors import Conflict, LocalError, NotFound, Unverified
 
 YEAR_S = 366 * 86400
 # littlefs on a board: blocks of so many bytes, of which some lead to others; what folders and the device itself need.
@@ -24,7 +26,8 @@ _BLOCK, _POINTERS, _FOLDER_BLOCKS, _RESERVE_BLOCKS = 4096, 8, 2, 8
 @dataclass(frozen=True)
 class Wish:
     """What a release shall be. `floor`: the version below which nothing may run afterwards, None for the floor that
-    there is; `expires` in unix seconds, None for a year from now. The rest as in admit_protocol.release.Manifest.
+    there is; `expires` in unix seconds, None for a year from now; `image`: MicroPython's own, or None. The rest as in
+    admit_protocol.release.Manifest.
     """
 
     version: str
@@ -33,28 +36,39 @@ class Wish:
     bytecode: int
     floor: str | None = None
     expires: int | None = None
+    image: bytes | None = None
 
 
 def build(registry: Registry, signer: Authority, wish: Wish, files: Mapping[str, bytes], now: int) -> Release:
     """The release of these files. Only one that is new is signed.
 
-    Raises Conflict release-taken if the version is taken by another one; NotFound release-unknown for the floor's;
-    LocalError release-version, release-expires.
+    Raises Conflict release-taken if the version is taken by another one, or was signed with a key before; NotFound
+    release-unknown for the floor's; LocalError release-version, release-expires.
     """
     if not 0 < len(wish.version.encode()) <= release.MAX_VERSION or not wish.version.isprintable():
         raise LocalError("release-version", f"a version has 1 to {release.MAX_VERSION} characters, like 1.4.0")
     known = registry.releases()
     before = next((row for row in known if row.version == wish.version), None)
     if before:
-        return releases.pack(_same(before, wish, files, known), files)
+        made = releases.pack(_same(before, wish, files, known), files, wish.image)
+        _check_key(made, signer)
+        return made
     if wish.expires is not None and wish.expires <= now:
         raise LocalError("release-expires", "it would end before it begins")
     sequence = max((row.sequence for row in known), default=0) + 1
     said = (_floor(wish, known, sequence), wish.boards, wish.port, wish.bytecode, room(files))
-    data = signer.issue_release(wish.version, sequence, releases.rows_of(files), said, now, _end(wish, now))
-    made = releases.pack(data, files)
+    data = signer.issue_release(wish.version, sequence, releases.rows_of(files), said, now, _end(wish, now), _of(wish))
+    made = releases.pack(data, files, wish.image)
     keep(registry, made)
     return made
+
+
+def _check_key(made: Release, signer: Authority) -> None:
+    try:
+        release.verify(made.manifest, signer.anchor, HostSuite())
+    except Unverified:
+        why = f"version {made.manifest.version} was signed with the authority's key before, which no device takes"
+        raise Conflict("release-taken", why) from None
 
 
 def keep(registry: Registry, made: Release) -> None:
@@ -82,9 +96,9 @@ def _same(row: ReleaseRow, wish: Wish, files: Mapping[str, bytes], known: list[R
     if files_hash.set_hash() != old.set_hash:
         raise Conflict("release-taken", f"version {wish.version} was built before, of other files")
     before = (old.boards, old.port, old.bytecode, old.room, old.expires)
-    is_same = now_said == before and (wish.floor is None or _floor(wish, known, old.sequence) == old.floor)
-    if not is_same:
-        raise Conflict("release-taken", f"version {wish.version} was built before, for other boards, floor or end")
+    is_same = (now_said, _of(wish)) == (before, old.image and tuple(old.image))
+    if not is_same or (wish.floor is not None and _floor(wish, known, old.sequence) != old.floor):
+        raise Conflict("release-taken", f"{wish.version} was built before, with other boards, floor, end or image")
     return row.manifest
 
 
@@ -97,6 +111,11 @@ def _floor(wish: Wish, known: list[ReleaseRow], sequence: int) -> int:
     if wish.floor not in numbers:
         raise NotFound("release-unknown", f"no release has the version {wish.floor}")
     return max(before, numbers[wish.floor])
+
+
+def _of(wish: Wish) -> tuple[int, bytes] | None:
+    """The image, as a manifest has it."""
+    return (len(wish.image), hashlib.sha256(wish.image).digest()) if wish.image is not None else None
 
 
 def _end(wish: Wish, issued_at: int) -> int:

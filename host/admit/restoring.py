@@ -27,8 +27,8 @@ _SCRATCH = ".registry.sqlite"
 def restore(backup: Backup, folder: Path, registry: str | None = None, change=lambda site: None) -> Site:
     """Make the site of `backup` in `folder`; its registry where `registry` says, or the site's own setting.
 
-    `change` is called with the site while nobody sees it yet. Raises Conflict site-exists, registry-exists, Malformed
-    archive-damaged if it is no site, and what open_registry and create_registry do.
+    `change` is called with the site while nobody sees it yet. Raises Conflict site-exists, registry-exists,
+    restore-elsewhere, Malformed archive-damaged if it is no site, and what open_registry and create_registry do.
     """
     check_folder(folder)
     with _building(folder) as building:
@@ -36,6 +36,8 @@ def restore(backup: Backup, folder: Path, registry: str | None = None, change=la
         if registry:
             write_config(building, read_toml(building / "site.toml") | {"registry": registry})
         site = _site(backup, building)
+        if not registry and "ADMIT_REGISTRY" not in os.environ:
+            _check_place(site)
         _put_registry(backup.registry, site)
         change(site)
         os.replace(building, folder)
@@ -91,6 +93,16 @@ def _site(backup: Backup, building: Path) -> Site:
     except AdmitError:
         pass
     raise Malformed("archive-damaged", "its files are not those of a site")
+
+
+def _check_place(site: Site) -> None:
+    """No backup says where else on this machine a file is made: whoever restores it does. A database has its own say.
+
+    Raises Conflict restore-elsewhere.
+    """
+    own = read_toml(site.folder / "site.toml").get("registry")
+    if own and not _is_inside(own) and registry_url(site.folder, own).startswith("sqlite"):
+        raise Conflict("restore-elsewhere", f"its registry was in {own}, outside of its folder")
 
 
 def _put_registry(data: bytes, site: Site) -> None:

@@ -4,7 +4,9 @@ Owns: the order, the stages, and what the registry remembers of each device at e
 anywhere, by Ctrl-C or by a power cut at this desk, is gone on with by the same call.
 Rules: a stage begins once the one before has its number of devices that proved themselves with the release. A device
 that cannot be reached is no failure: the next one takes its place, and it is tried again by the next call. So many
-failures as were allowed pause the rollout: what was not switched yet is not.
+failures as were allowed pause the rollout: what was not switched yet is not. What stops a rollout is in the registry
+before anything follows from it, and is asked for there before each device is switched: whoever stopped it, and
+wherever.
 Must not know: how a device is reached, and what is done there (updating.py).
 """
 
@@ -58,14 +60,15 @@ class Rollout:
         Raises Conflict rollout-replaced, NotFound rollout-missing.
         """
         row = self.registry.rollout(self.id)
-        self._pause_on, self._stopped = row.pause_on, False
-        self.registry.rollout_is(self.id, OPEN)
+        self._pause_on = row.pause_on
+        if self._failed() >= row.pause_on and self._goes_on():  # a journal told of it, or we died as it failed
+            self.registry.rollout_is(self.id, PAUSED)
         tried: set[str] = set()
         counts = rollout_stages.targets(row.stages, len(self._arrivals()))
         for number, target in enumerate(counts, 1):
             if self._proven() < target:
                 self.floor.stage(number, len(counts), target)
-            while not self._stopped and (batch := self._next(target, tried)):
+            while self._goes_on() and (batch := self._next(target, tried)):
                 tried.update(batch)
                 await self._try_all(batch)
             if self._proven() < target:
@@ -73,7 +76,8 @@ class Rollout:
         return self._settle()
 
     def retry(self) -> None:
-        """Let those that failed be tried again."""
+        """Let those that failed be tried again, if it is paused. Raises Conflict rollout-replaced."""
+        self.registry.go_on(self.id, None, None, True)
         for each in self._arrivals():
             if each.state == FAILED:
                 self._note(each.device_id, WAITING)
@@ -96,11 +100,11 @@ class Rollout:
 
     async def _try(self, device_id: str, turns: asyncio.Semaphore) -> None:
         async with turns:
-            if self._stopped:
+            if not self._goes_on():
                 return
             self._note(device_id, SENDING)
             try:
-                outcome = await self.deliver(device_id, lambda: not self._stopped)
+                outcome = await self.deliver(device_id, self._goes_on)
             except AdmitError as error:
                 self._missed(device_id, error)
             else:
@@ -112,17 +116,23 @@ class Rollout:
         """It is not there: why, and whether that stops the others."""
         state = state_after(error)
         self.errors.insert(0 if state == FAILED else len(self.errors), error)
+        if state == FAILED and self._failed(but=device_id) + 1 >= self._pause_on and self._goes_on():
+            self.registry.rollout_is(self.id, PAUSED)  # first: from here on this program may die
         self._note(device_id, state, why=(error.reason, error.detail))
-        failures = sum(each.state == FAILED for each in self._arrivals())
-        if failures >= self._pause_on:
-            self._stopped = True
         self.floor.ended(device_id, state, None, error)
 
     def _settle(self) -> str:
-        states = {each.state for each in self._arrivals()}
-        state = PAUSED if self._stopped else COMPLETE if states <= {UPDATED} else OPEN
+        state = self.registry.rollout(self.id).state
+        if state == OPEN and {each.state for each in self._arrivals()} <= {UPDATED}:
+            state = COMPLETE
         self.registry.rollout_is(self.id, state)
         return state
+
+    def _failed(self, but: str = "") -> int:
+        return sum(each.state == FAILED for each in self._arrivals() if each.device_id != but)
+
+    def _goes_on(self) -> bool:
+        return self.registry.rollout(self.id).state == OPEN
 
     def _arrivals(self) -> list[ArrivalRow]:
         return self.registry.arrivals(self.id)

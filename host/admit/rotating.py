@@ -24,7 +24,7 @@ from admit.transport import Transport
 from admit.visit import visit
 from admit.wallet import Wallet
 from admit_protocol import cbor, coap, credential, rotation
-from admit_protocol.errors import AdmitError, Untrusted
+from admit_protocol.errors import AdmitError, Refused, Untrusted
 from admit_protocol.kdf import sha256
 
 # Bodies of /identity: docs/SPEC.md.
@@ -103,13 +103,28 @@ async def _asked(session: Session, signer: Authority, met: credential.Credential
 async def end(session: Session, site: Site, wallet: Wallet, device_id: str, public: bytes) -> None:
     """Tell a device that has proven itself with its new key, `public`, that the old one is no longer needed.
 
-    What waits for it, sealed to the old key, is brought first. Raises Untrusted rotation-not-met, and what the device
-    says.
+    What waits for it, sealed to the old key, is brought first; if the device was told before, and cannot read that any
+    more, `keep` has it sealed to the new one. Raises Untrusted rotation-not-met, and what the device says.
     """
     if _met(wallet, device_id).public != public:
         raise Untrusted("rotation-not-met", f"{device_id} still proves itself with its old key")
-    await syncing.deliver(session, site.registry, device_id, wallet)
+    try:
+        await syncing.deliver(session, site.registry, device_id, wallet)
+    except Refused as error:
+        if error.reason != "cose-unsealed":
+            raise
     await confirm(session, public)
+
+
+async def finish(session: Session, site: Site, signer: Authority, wallet: Wallet, device_id: str, now: int) -> None:
+    """Do what is left of an exchange that broke off, if the device has proven the key that was to follow in this
+    session. A courier who may not tell the device so leaves that to the next exchange.
+    """
+    coming = site.registry.rotation(device_id)
+    if coming is not None and _met(wallet, device_id).public == coming.public:
+        with contextlib.suppress(Refused):
+            await end(session, site, wallet, device_id, coming.public)
+        keep(site, signer, device_id, coming.public, now)
 
 
 async def confirm(session: Session, public: bytes) -> None:

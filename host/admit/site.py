@@ -16,7 +16,7 @@ from pathlib import Path
 import platformdirs
 
 from admit import keyfiles
-from admit.authority import Authority
+from admit.authority import Authority, finish_replacing
 from admit.wallet import Wallet
 from admit_protocol.anchor import Anchor
 from admit_protocol.errors import LocalError, NotFound
@@ -49,6 +49,7 @@ class Site:
     @cached_property
     def anchor(self) -> Anchor:
         """The site's trust anchor."""
+        finish_replacing(self.folder)
         return keyfiles.load_anchor(self.folder)
 
     @cached_property

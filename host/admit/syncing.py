@@ -7,14 +7,14 @@ Must not know: how the device is reached, and how it is told.
 
 from dataclasses import dataclass
 
-from admit import carrying, journal_store, telling_time
+from admit import carrying, following, journal_store, telling_time
 from admit.authority import Authority
 from admit.client import Session
 from admit.collect import deliver_bundle
 from admit.registry import Registry
 from admit.registry_models import BundleRow
 from admit.wallet import Wallet
-from admit_protocol.errors import AdmitError
+from admit_protocol.errors import AdmitError, Untrusted
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,13 @@ async def deliver(session: Session, registry: Registry, device_id: str, wallet: 
     """Bring a device to the newest policy; its journal goes into the wallet, as far as it fits into one visit.
 
     The bundle that somebody else has brought is handed in again: the device takes it for the same, or it is another.
-    Raises Conflict bundle-device-ahead if it holds one that this registry never made, and what the device says.
+    Raises Conflict bundle-device-ahead if it holds one that this registry never made, Untrusted rotation-unknown-key if
+    it has a key that this registry never knew, and what the device says.
     """
+    check_key(registry, device_id, wallet)  # what waits would be sealed to another one
     start, _ = journal_store.position(registry, device_id)
     told = await carrying.take_out(session, wallet, device_id, max(start, carrying.next_record(wallet, device_id)))
+    await following.lead(session, wallet.anchor, told.successions)
     held = registry.device(device_id).held_epoch
     rows = registry.bundles_after(device_id, told.epoch)
     if told.epoch > held:  # who brought it? What a registry that was put back makes anew has the same number
@@ -43,6 +46,13 @@ async def deliver(session: Session, registry: Registry, device_id: str, wallet: 
         registry.bundle_held(device_id, row.epoch)
     fresh = [row for row in rows if row.epoch > told.epoch]
     return Delivered(max(told.epoch, held), 0, 0) if not fresh else _delivered(fresh)
+
+
+def check_key(registry: Registry, device_id: str, wallet: Wallet) -> None:
+    """Does the registry know the key with which the device has proven itself? Raises Untrusted rotation-unknown-key."""
+    met = wallet.device(device_id)
+    if met is not None and met.public not in registry.device_keys(device_id):
+        raise Untrusted("rotation-unknown-key", f"{device_id} has a key that is not the one in the registry")
 
 
 def _delivered(rows: list[BundleRow]) -> Delivered:

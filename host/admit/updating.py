@@ -27,9 +27,10 @@ NEVER_BACK = "update-never-back"
 BACK_S = 180.0  # in which a device restarts, proves itself to itself, or goes back and starts again
 LEAVES_S = 2.0  # after its answer a device is still what it was, for a moment
 PAUSE_S = 1.0  # between two attempts to reach it
-LINKS = 5  # that may drop one after another without a byte having got across
+LINKS = 5  # that may drop one after another without a byte more having got across
+_VISITS, _IN_VAIN = 1000, 100  # to one device; and of these, one after another without a byte more
 _MOST_PAUSES = 8  # to which the pause grows while a device starts
-_STANDSTILLS = 3  # answers in which an item got no further
+_STANDSTILLS = 20  # answers in which an item got less far than it was sent
 _OUT_OF_REACH = (TimedOut, Busy, NotFound)
 
 Reach = Callable[[], AbstractAsyncContextManager[Session]]
@@ -76,14 +77,15 @@ class Restarting:
         self._reach, self._watcher, self._patience = reach, watcher, patience
         self._ran: Running | None = None
         self._moved = self._sent = 0
+        self._furthest: dict[int, int] = {}  # of each item, the most bytes that were ever there
         self._until: float | None = None  # when it must be back
         self._pause = patience.pause
 
     async def run(self) -> Outcome:
         """Do all of it, or what is left of it. Raises what the subclass says; TimedOut update-never-back."""
-        drops = 0
-        while True:
-            sent, now = self._sent, None
+        drops = in_vain = 0
+        for _ in range(_VISITS):
+            got, now = self._got, None
             try:
                 async with self._session() as session:
                     now = await device_release.read(session)
@@ -93,13 +95,21 @@ class Restarting:
                         return Outcome(self._ran, now, moved, self._sent)
                 drops = 0
             except (*_OUT_OF_REACH, Refused, Conflict) as error:
-                drops = drops * (self._sent == sent) + 1
+                drops = drops * (self._got == got) + 1
                 self._may_go_on(error, drops, now is not None)
+            in_vain = (in_vain + 1) * (self._got == got)
+            if in_vain >= _IN_VAIN:
+                break
             if self._until and time.monotonic() > self._until:
                 raise TimedOut(NEVER_BACK, f"it was told to restart, and was not back {self._patience.back:g} s later")
             await asyncio.sleep(self._pause)
             if self._until:  # each question costs a handshake
                 self._pause = min(2 * self._pause, _MOST_PAUSES * self._patience.pause)
+        raise TimedOut(NEVER_BACK, "it was visited over and over, and gets no further")
+
+    @property
+    def _got(self) -> int:
+        return sum(self._furthest.values())
 
     async def _visited(self, session: Session, now: Running) -> bool:
         """Do what is to be done in a session; is all done, as the device itself said before?"""
@@ -158,12 +168,15 @@ class Update(Restarting):
         self._hash = hashlib.sha256(made.data).digest()
         self._done = self._total = 0
         self._was_told = False  # to switch
+        self._is_done = False  # by its own answer
 
     async def _visited(self, session: Session, now: Running) -> bool:
         if now.on_trial:
             self._wait()
-        elif now.set_hash == self._release.manifest.set_hash:
+        elif now.set_hash == self._release.manifest.set_hash and self._counts(now):
             return True
+        elif self._is_done:
+            raise Malformed("release-body", "it runs the release by one of its answers, and not by another")
         elif self._until and self._went_back(now):
             raise went_back(now, self._release.manifest.sequence)
         else:
@@ -171,6 +184,13 @@ class Update(Restarting):
                 self._until = None  # it was another's trial that ended
             await self._bring(session, now)
         return False
+
+    def _counts(self, now: Running) -> bool:
+        """Does it run these files as this release, or a later one? If not, its number and floor are told there, and
+        MicroPython may be another one.
+        """
+        told = self._release.manifest
+        return (self._was_told and not told.image) or self._is_done or now.sequence >= told.sequence
 
     def _went_back(self, now: Running) -> bool:
         """Is what it was just on trial with, or told to switch to, over? Staged still, it never heard of the switch."""
@@ -180,6 +200,7 @@ class Update(Restarting):
     async def _bring(self, session: Session, now: Running) -> None:
         self._watcher.step("compare", "comparing with what it runs")
         staged = await self._compared(session, now)
+        self._is_done = staged.done
         if not staged.done:
             await self._send_all(session, staged)
             if not self._may_switch():
@@ -223,10 +244,11 @@ class Update(Restarting):
         while have < len(data):
             piece = data[have : have + size]
             now = await device_release.put(session, item, have, len(data), piece)
-            standstills = 0 if now > have else standstills + 1
+            standstills += now < have + len(piece)
             if standstills > _STANDSTILLS:
                 raise Malformed("release-body", "it gets no further with a file")
             self._sent += len(piece)
+            self._furthest[item] = max(now, self._furthest.get(item, 0))
             self._done += now - have
             have = now
             if self._total:  # the list is not counted

@@ -9,11 +9,11 @@ Must not know: the registry, and the authority's private keys. A user's laptop h
 from collections.abc import Sequence
 from pathlib import Path
 
-from admit import invitation, keyfiles
+from admit import following, invitation, keyfiles
 from admit.suite import HostPrivateKey, HostSuite
-from admit_protocol import credential, delegation, grant, notice, rule, standing
+from admit_protocol import cose, credential, delegation, grant, notice, rule, standing
 from admit_protocol.anchor import Anchor
-from admit_protocol.errors import Conflict, Malformed, NotFound, Unsupported, Untrusted
+from admit_protocol.errors import Conflict, Malformed, NotFound, Unsupported, Untrusted, Unverified
 
 _LOGIN = "login.pem"
 _SIGN = "sign.pem"
@@ -61,6 +61,15 @@ class Wallet:
         """Take `anchor` as the user's site; it came by a way that the user believes."""
         keyfiles.save_anchor(self.folder, anchor)
 
+    def follow(self, anchor: Anchor) -> bool:
+        """Trust the present keys of `anchor`, which was verified, if they follow from those trusted so far; whether it
+        led further. Raises what following.further does.
+        """
+        found = following.further(self.anchor, anchor)
+        if found is not None:
+            self.trust(found)
+        return found is not None
+
     def meets(self, anchor: Anchor) -> bool:
         """Whether the wallet has an anchor, which is this then. Raises Conflict wallet-other-site if it is another."""
         if not (self.folder / keyfiles.ANCHOR).exists():
@@ -74,12 +83,15 @@ class Wallet:
 
         Again is as good as once.
 
-        Nothing is kept unless all of it fits. Raises Conflict wallet-other-site, and what `add_grant` does.
+        Nothing is kept unless all of it fits. Raises Conflict wallet-other-site, what `add_grant` does, and, if the
+        authority has changed its keys, following.verified and .further.
         """
-        is_first = not self.meets(anchor)
-        self._verified(data, parents, anchor)
-        if is_first:
-            self.trust(anchor)
+        told = following.verified(anchor.encode())
+        kept = self.anchor if self.meets(anchor) else None
+        newest = told if kept is None else following.further(kept, told) or kept
+        self._verified(data, parents, newest)
+        if newest is not kept:
+            self.trust(newest)
         return self.add_grant(data, parents)
 
     def add_grant(self, data: bytes, parents: Sequence[bytes] = ()) -> grant.Grant:
@@ -125,10 +137,11 @@ class Wallet:
         """Forget a grant, if it is there."""
         (self.folder / "grants" / f"{grant_id.hex()}.cwt").unlink(missing_ok=True)
 
-    def add_device(self, data: bytes) -> credential.Credential:
-        """Keep a device's credential. Raises what credential.verify does."""
+    def add_device(self, data: bytes, is_vouched: bool = False) -> credential.Credential:
+        """Keep a device's credential. Raises what following.verify_credential does, unless one vouches for it."""
         known = credential.parse(data)
-        credential.verify(known, self.anchor, HostSuite())
+        if not is_vouched:
+            following.verify_credential(known, self.anchor)
         self._keep("devices", f"{known.device_id.encode().hex()}.cwt", data)
         return known
 
@@ -146,9 +159,16 @@ class Wallet:
         (self.folder / "devices" / f"{device_id.encode().hex()}.cwt").unlink(missing_ok=True)
 
     def take_notice(self, data: bytes) -> None:
-        """Keep what the authority tells everybody, if it is newer than what is kept. Raises what notice.verify does."""
-        told = notice.parse(data)
-        notice.verify(told, self.anchor, HostSuite())
+        """Keep what the authority tells everybody, if it is newer than what is kept, and its present key signed it; of
+        the key before it is passed over. Raises what notice.verify does.
+        """
+        told, anchor = notice.parse(data), self.anchor
+        try:
+            notice.verify(told, anchor, HostSuite())
+        except Unverified:
+            if anchor.previous is None:
+                raise
+            return cose.verify_sign1(told.sign1, anchor.previous, cose.NOTICE, HostSuite())
         kept = self.newest_notice
         if kept is None or told.number > kept.number:
             keyfiles.write_file(self.folder / _NOTICE, data)
@@ -171,7 +191,8 @@ class Wallet:
 
     def _verified(self, data: bytes, parents: Sequence[bytes], anchor: Anchor) -> grant.Grant:
         chain = [grant.parse(each) for each in (data, *parents)]
-        given = delegation.verify_chain(chain, anchor.sign_public, anchor.site_id, HostSuite())
+        key, before = anchor.sign_public, following.previous(anchor)
+        given = delegation.verify_chain(chain, key, anchor.site_id, HostSuite(), before)
         if given.key != self.publics[0]:
             raise Untrusted("wallet-other-key", "the grant is for another key")
         return given

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 
 import cbor2
 from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
 
 from admit import contradictions, groups, statements
 from admit.access_models import DismissedRow, InviteRow, MemberRow, NoticeRow, PolicyRuleRow, StatementRow
@@ -15,6 +16,7 @@ from admit.authority import Authority
 from admit.compile_access import take_back
 from admit.editing import Edit
 from admit.granting import check_devices, check_subject, withdraw_statement
+from admit.key_models import RotationRow
 from admit.keyfiles import fingerprint
 from admit.registry_devices import device_of
 from admit.registry_model import newest_notice, policy_rule
@@ -23,6 +25,9 @@ from admit.registry_named import the_only
 from admit.registry_people import user_of
 from admit_protocol import rule, rule_reader
 from admit_protocol.errors import Conflict, LocalError, Malformed, NotFound
+
+_NAMED = 256  # keys in a notice: all of it must fit into one bundle, beside rules
+_2020 = 1_577_836_800  # notices are numbered by the time: one from before a restore is never taken for the newer one
 
 
 def revoke_grant(edit: Edit, row: GrantRow) -> None:
@@ -107,13 +112,27 @@ def strike_off(edit: Edit, signer: Authority, device_id: str, name: str) -> bool
         return False
     edit.session.add(DismissedRow(fingerprint=name, device_id=device_id, dismissed_at=edit.now))
     edit.session.flush()
-    gone = [bytes.fromhex(each) for each in edit.session.scalars(select(DismissedRow.fingerprint))]
+    tell_wallets(edit, signer)
+    return True
+
+
+def tell_wallets(edit: Edit, signer: Authority) -> None:
+    """A new notice to all wallets of which keys of devices no longer count."""
     newest = newest_notice(edit.session)
-    number = newest.number + 1 if newest else 1
-    data = signer.issue_notice(number, gone, edit.now)
+    number = max(newest.number if newest else 0, edit.now - _2020) + 1
+    data = signer.issue_notice(number, _struck_off(edit.session), edit.now)
     edit.session.add(NoticeRow(number=number, data=data, issued_at=edit.now))
     edit.touch_all_devices()
-    return True
+
+
+def _struck_off(session: Session) -> list[bytes]:
+    """The fingerprints that a notice names: keys that no other one of their device followed before those that were
+    exchanged, which wallets find out as older ones too; the latest of each, as far as there is room.
+    """
+    exchanged = {fingerprint(old) for old in session.scalars(select(RotationRow.old).where(RotationRow.done_at > 0))}
+    rows = sorted(session.scalars(select(DismissedRow)), key=lambda row: (-row.dismissed_at, row.fingerprint))
+    rows.sort(key=lambda row: row.fingerprint in exchanged)
+    return [bytes.fromhex(row.fingerprint) for row in rows[:_NAMED]]
 
 
 def deny(

@@ -32,6 +32,7 @@ def backup(call: Call, output, yes):
     data = backups.make(site, call.now)
     progress("encrypting it")
     keyfiles.write_file(output, age_file.seal(data, secret))
+    backups.note(site, call.now, output.name)
     fields = {"file": str(output), "bytes": output.stat().st_size} | _fields(backups.parse(data), site)
     call.out.fields("backup", fields, ["file", "site", "id", "devices", "users", "bytes"])
     say("Keep it on another machine. admit restore makes a site of it; without the passphrase nobody can.")
@@ -50,6 +51,7 @@ def restore(call: Call, file, into, registry):
     folder = into or call.folder
     data = keyfiles.read_file(file)
     restoring.check_folder(folder)
+    age_file.check(data)
     found = backups.parse(age_file.unseal(data, passphrase.of_file(file.name)))
     progress("making the site")
     site = restoring.restore(found, folder, registry)
@@ -58,6 +60,7 @@ def restore(call: Call, file, into, registry):
 
 def tell_restored(call: Call, found: backups.Backup, site: Site) -> None:
     """What a site was made of, and what to do next."""
+    backups.note(site, found.made_at, "this site was made of it")
     fields = {"folder": str(site.folder)} | _fields(found, site)
     call.out.fields("restored", fields, ["site", "id", "made", "devices", "users", "folder"])
     say(f"This is the site as it was on {backups.day(found.made_at)}. What was said since then has to be said again.")

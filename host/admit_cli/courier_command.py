@@ -4,7 +4,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from admit import couriers, keyfiles, rounds
+from admit import couriers, keyfiles, rounds, succeeding
 from admit_cli.command import Call, command
 from admit_cli.hints import cause
 from admit_cli.output import say, warn
@@ -27,23 +27,24 @@ def pack(call: Call, devices, output):
     """
     for each in devices:
         call.site.registry.device(each)
-    rows = [row for row in call.site.registry.pending_bundles() if not devices or row.device_id in devices]
-    packed = {
-        row.device_id: call.site.registry.bundles_after(row.device_id, _held(call, row.device_id)) for row in rows
-    }
+    waiting = {row.device_id for row in call.site.registry.pending_bundles()} | set(succeeding.behind(call.site))
+    packed = {each: _parts(call, each) for each in sorted(waiting) if not devices or each in devices}
     listed = [
-        {"device": each, "epoch": some[-1].epoch, "bytes": sum(len(row.data) for row in some)}
+        {"device": each, "epoch": call.site.registry.device(each).epoch, "bytes": sum(map(len, some))}
         for each, some in packed.items()
     ]
     if packed:
-        data = couriers.encode({each: [row.data for row in some] for each, some in packed.items()})
+        data = couriers.encode(packed)
         keyfiles.write_file(output, data, secret=False)
         say(f"{output} is for whoever passes by: {len(data)} bytes.")
     call.out.rows("packed", listed, ["device", "epoch", "bytes"], "They have heard of everything.")
 
 
-def _held(call: Call, device_id: str) -> int:
-    return call.site.registry.device(device_id).held_epoch
+def _parts(call: Call, device_id: str) -> list[bytes]:
+    """What waits for a device, in its order: the authority's keys first, before what those signed."""
+    registry = call.site.registry
+    rows = registry.bundles_after(device_id, registry.device(device_id).held_epoch)
+    return [*call.site.anchor.successions, *(row.data for row in rows)]
 
 
 @command("admit courier take round.admit")

@@ -1,4 +1,6 @@
-"""`admit rotate`, `admit decommission`, `admit wipe-certificate verify`: a device gets another key, or ends."""
+"""`admit rotate`, `admit decommission`, `admit wipe-certificate verify`: a device gets another key, or ends. With
+--authority it is the site's authority that gets other keys: authority_keys.py.
+"""
 
 from functools import partial
 from pathlib import Path
@@ -7,9 +9,11 @@ import rich_click as click
 
 from admit import ending, keyfiles, rotating, withdrawing
 from admit.editing import editing
+from admit_cli import authority_keys
 from admit_cli.command import Call, command
 from admit_cli.output import confirm, progress, say, warn
 from admit_cli.sync_command import tell_at_once
+from admit_cli.types import SPAN
 from admit_cli.visiting import as_user, run, transport_to, via, wallet_of
 from admit_cli.words import many, utc
 from admit_protocol import wipe
@@ -20,24 +24,42 @@ _later = click.option("--later", is_flag=True, help="Do not tell other devices n
 
 
 @command("admit rotate kiosk-1")
-@click.argument("device")
+@click.argument("device", required=False)
+@click.option("--authority", is_flag=True, help="Give the site's authority other keys.")
+@click.option("--overlap", type=SPAN, help="How long grants of its old key go on: 12h, 0. Default: 30d.")
+@click.option("--finish", is_flag=True, help="Forget its keys before, to which devices sealed their journals.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Show whom other keys of the authority concern, and stop.")
 @_later
 @as_user
 @via
-def rotate(call: Call, device, later, user, link_via):
-    """Have DEVICE make itself a new key, which takes the place of the old one.
+def rotate(call: Call, device, authority, overlap, finish, yes, dry_run, later, user, link_via):
+    """Have DEVICE make itself a new key, which takes the place of the old one; or, with --authority, the site itself.
 
-    Both keys sign for it. Users notice nothing: their wallets and phones take the new key for the device's because the
-    authority signed for it, at their next visit. Whoever has a copy of the old key is found out. If it is cut short
-    anywhere, the same command goes on.
+    Both keys of a device sign for it. Users notice nothing: their wallets and phones take the new key for the device's
+    because the authority signed for it, at their next visit. Whoever has a copy of the old key is found out. If it is
+    cut short anywhere, the same command goes on.
+
+    The authority's old key signs for its new one, and is gone then. Devices, wallets and phones follow at their next
+    contact; grants of the old key count for the overlap. If it was stolen: --overlap 0.
     """
+    if bool(device) == authority:
+        raise click.UsageError("name a device, or give --authority")
+    if authority:
+        authority_keys.rotate(call, 30 * 86400 if overlap is None else overlap, finish, yes, dry_run)
+        return
+    if overlap is not None or finish or dry_run:
+        raise click.UsageError("--overlap, --finish and --dry-run go with --authority")
     registry = call.site.registry
     old = keyfiles.fingerprint(registry.device(device).public)
+    promised = [row.to_name for row in registry.open_vouchers(call.now) if row.device_id == device]
     call.signer.unlock()  # before somebody waits at a device
     wallet = wallet_of(call, user)
     reach = partial(transport_to, link_via, device)
     public = run(rotating.exchange(reach, call.site, call.signer, wallet, device, call.now, progress))
     warn(f"a public label of {device} names its old key: print another with admit labels")
+    for name in promised:
+        warn(f"{device} was promised to {name}: that voucher counts no more, admit transfer makes another")
     tell_at_once(call, later, user, link_via)
     call.out.fields("rotation", {"device": device, "old": old, "fingerprint": keyfiles.fingerprint(public)})
 
@@ -75,6 +97,7 @@ def decommission(call: Call, device, reason, output, lost, yes, later, user, lin
         data = _wiped(call, device, reason, yes, wallet_of(call, user), reach)
     keyfiles.write_file(output, data, secret=False)
     say(f"{device} is wiped. Its certificate: {output}")
+    say("A board goes on to write over its flash, for some minutes; what power cuts off, its next start goes on with.")
     tell_at_once(call, later, user, link_via)
     call.out.fields("wiped", _fields(ending.prove(data, call.site.anchor.site_id)))
 

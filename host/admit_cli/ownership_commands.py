@@ -4,7 +4,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from admit import admin, fetching, keyfiles, ownership
+from admit import admin, fetching, following, keyfiles, ownership, taking_over
 from admit.connection import Connection
 from admit.transport import open_transport
 from admit_cli.command import Call, command
@@ -13,7 +13,8 @@ from admit_cli.sync_command import tell_at_once
 from admit_cli.types import parse_date
 from admit_cli.visiting import as_carrier, as_user, run, transport_to, via, wallet_of
 from admit_cli.words import utc
-from admit_protocol import anchor
+from admit_protocol.anchor import Anchor
+from admit_protocol.errors import Malformed, Unsupported
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _NEW_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
@@ -62,12 +63,14 @@ def transfer(call: Call, device, target, output, until, given, cancel, yes, carr
         say(f"{device} stays: whatever was given for it counts no more once it has heard of that.")
         tell_at_once(call, False, carrier, link_via)
         return
-    to = anchor.decode(keyfiles.read_file(target))
+    to = _anchor_in(target)
     ends = None if until is None else parse_date(until, call.zone, "--until", last=True)
     mine = ownership.open_parcel(keyfiles.read_file(given)) if given else None
     if mine and mine.device_id != device:
         raise click.BadParameter(f"that voucher is for {mine.device_id}", param_hint="--from")
     confirm(f"Give {device} to {to.name}, whose id is {to.site_id.hex()}?", yes)
+    if output.exists():
+        confirm(f"Replace {output}, which may be another device's voucher?", yes)
     if mine:
         parcel = ownership.pass_on(call.site, call.signer, mine, to, call.now, ends)
     else:
@@ -78,20 +81,36 @@ def transfer(call: Call, device, target, output, until, given, cancel, yes, carr
     call.out.fields("voucher", fields, ["device", "to", "to_site", "until", "file"])
 
 
+def _anchor_in(file: Path) -> Anchor:
+    try:
+        return following.verified(keyfiles.read_file(file))
+    except (Malformed, Unsupported):
+        raise Malformed("anchor-file", f"{file} is not the file of another site") from None
+
+
 @command("admit adopt voucher.cbor")
-@click.argument("file", type=_FILE)
+@click.argument("file", required=False)
 @click.argument("port", required=False)
+@click.option("--taken-over", metavar="DEVICE", help="Without FILE: the device whose takeover was begun from here.")
 @click.option("--name", "device_id", help="What the device shall be called here. Default: as it was called.")
 @click.option("-o", "--output", type=_NEW_FILE, help="The receipt, for whose it was. Default: DEVICE.receipt.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @as_user
-def adopt(call: Call, file, port, device_id, output, yes, user):
-    """Take over the device that another site has given you: FILE is its voucher.
+def adopt(call: Call, file, port, taken_over, device_id, output, yes, user):
+    """Take over the device that another site has given you: FILE is its voucher; or one that waited for it, since its
+    takeover was begun: admit adopt --taken-over DEVICE [PORT].
 
     PORT is ble, its serial port, or another way to it. Default: ADMIT_VIA, else by radio. Grants, secrets, journal and
     policy of the other site are gone from the device then. Whatever breaks off, the same command finishes it.
     """
-    parcel = ownership.open_parcel(keyfiles.read_file(file))
+    if taken_over:
+        if output or port:
+            raise click.UsageError("--taken-over goes with a PORT and --name alone: nobody waits for a receipt")
+        _adopt_orphan(call, taken_over, file, device_id or taken_over, user)
+        return
+    if not file:
+        raise click.UsageError("name the voucher's file, or the device with --taken-over")
+    parcel = ownership.open_parcel(keyfiles.read_file(Path(file)))
     ownership.check_ours(call.site, parcel)
     name = device_id or parcel.device_id
     admin.check_name(name)
@@ -106,6 +125,25 @@ def adopt(call: Call, file, port, device_id, output, yes, user):
     fields |= {"from": origin.name, "from_site": origin.site_id.hex(), "receipt": str(receipt)}
     call.out.fields("adopted", fields, ["device", "fingerprint", "from", "receipt"])
     say(f"Send {receipt} to the admin of {origin.name}. What {name} must hear of: admit sync {name}")
+
+
+def _adopt_orphan(call: Call, device: str, port: str | None, name: str, user: str | None) -> None:
+    """Take in a device that waited and belongs to nobody now."""
+    admin.check_name(name)
+    row, wallet = call.site.registry.takeover_begun(device), wallet_of(call, user)
+    call.signer.unlock()
+    found = run(_take_in(call, wallet, row, name, port))
+    row.adopted_as = name
+    call.site.registry.keep_begun(row)
+    fields = {"device": name, "fingerprint": keyfiles.fingerprint(found.public), "from_site": row.site_id}
+    call.out.fields("adopted", fields)
+    say(f"What {name} must hear of: admit sync {name}")
+
+
+async def _take_in(call: Call, wallet, row, name: str, port: str | None):
+    link = f"ble:{row.device_id}" if port == "ble" else port
+    async with Connection(transport_to(link, row.device_id)) as connection:
+        return await taking_over.adopt(connection, call.site, call.signer, wallet, row, name, progress)
 
 
 async def _fetch(call: Call, wallet, parcel, name: str, port: str | None):

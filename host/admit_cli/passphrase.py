@@ -10,7 +10,9 @@ from pathlib import Path
 
 import click
 
+from admit.authority import MIN_PASSPHRASE
 from admit.site import Site
+from admit_cli.output import warn
 from admit_protocol.errors import LocalError
 
 _SERVICE = "admit"
@@ -26,9 +28,13 @@ def of_file(name: str) -> str:
     return _from_file() or _prompt(f"Passphrase of {name}", again=False)
 
 
-def new() -> str:
-    """A passphrase for a new authority. Raises LocalError passphrase-missing."""
-    return _from_file() or _prompt("Passphrase for the new authority", again=True)
+def new(text: str = "Passphrase for the new authority") -> str:
+    """A passphrase for a new authority, or another key. Raises LocalError passphrase-missing."""
+    chosen = _from_file() or _prompt(text, again=True)
+    while sys.stdin.isatty() and len(chosen) < MIN_PASSPHRASE:  # what was asked for before need not be typed again
+        warn(f"the passphrase needs at least {MIN_PASSPHRASE} characters")
+        chosen = _prompt(text, again=True)
+    return chosen
 
 
 def remember(site: Site, passphrase: str) -> None:

@@ -47,6 +47,8 @@ def create(call: Call, count, threshold, output, yes):
     else:
         show_in_turn([_page(number, count, threshold, each) for number, each in enumerate(words, 1)], _WRITTEN)
     keyfiles.write_file(file, data)  # last: until somebody has all new shares, the earlier ones are good
+    who = call.site.setting("user") or "admin"
+    call.site.registry.note(call.now, who, "recovery create", f"{count} shares, any {threshold} of them")
     fields = {"file": str(file), "shares": count, "threshold": threshold, "outputs": [str(path) for path in output]}
     call.out.fields("recovery", fields, ["file", "shares", "threshold", "outputs"])
     say(f"Put a copy of {file} where the backups are, not where the shares are.")
@@ -92,9 +94,11 @@ def restore(call: Call, file, of_site, registry):
     if registry and not of_site:
         raise click.UsageError("--registry goes with --backup")
     data = keyfiles.read_file(file or call.site.folder / recovery.FILE)
+    age_file.check(data)  # before people type their shares
     if of_site:
         restoring.check_folder(call.folder)
         sealed = keyfiles.read_file(of_site)
+        age_file.check(sealed)
     elif not (call.folder / "site.toml").is_file():
         raise NotFound("recovery-no-site", f"no site in {call.folder}")
     secret = shares.combine(_ask_shares())
@@ -114,7 +118,8 @@ def restore(call: Call, file, of_site, registry):
         give_back(call.site)
         fields = {"site": call.site.name, "id": call.site.anchor.site_id.hex(), "folder": str(call.folder)}
         call.out.fields("recovered", fields)
-    say(f"The authority has a new passphrase. Put a new copy of {call.folder / recovery.FILE} where the backups are.")
+    say(f"The authority has a new passphrase. Put a new copy of {call.folder / recovery.FILE} where the backups are,")
+    say("and make a backup now: earlier ones open with the passphrase of before, or by shares and its old copy.")
 
 
 def _ask_shares() -> list[str]:

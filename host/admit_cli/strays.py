@@ -10,7 +10,7 @@ from admit.client import Description, describe
 from admit.connection import Connection
 from admit_cli.command import Call
 from admit_cli.visiting import run, transport_to
-from admit_cli.words import utc
+from admit_cli.words import hours, utc
 from admit_protocol.errors import AdmitError
 
 _TELLING = ("device-unproven", "credential-other-site")
@@ -37,6 +37,8 @@ def remarks(call: Call) -> dict[str, str]:
     for row in call.site.registry.open_vouchers(call.now):
         names[row.to_site] = row.to_name
         found[row.device_id] = f"promised to {row.to_name}" + (f" until {utc(row.expires)}" if row.expires else "")
+    for device_id, seen in call.site.registry.takeovers_seen().items():
+        found[device_id] = f"to change hands in {hours(seen.left_s)}, {utc(seen.seen_at)}: admit takeover status"
     for device_id, stray in call.site.registry.strays().items():
         whose = names.get(stray.said, f"the site {stray.said}")
         found[device_id] = f"said that it belongs to {whose}, {utc(stray.seen_at)}"

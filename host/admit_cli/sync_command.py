@@ -4,7 +4,7 @@ import time
 
 import rich_click as click
 
-from admit import carrying, overruling, syncing
+from admit import carrying, overruling, rotating, succeeding, syncing, taking_over
 from admit.collect import accept_carried
 from admit.editing import editing
 from admit.keyfiles import fingerprint
@@ -32,7 +32,8 @@ def sync(call: Call, devices, overrule, yes, carrier, link_via):
     If one cannot be reached, the others are; the exit code is then that of its error.
 
     A registry that was restored may be older than what a device was told. Then sync refuses. What was said after the
-    backup has to be said again, and with --overrule the device holds what the registry says, and nothing else.
+    backup has to be said again, and with --overrule the device holds what the registry says, and nothing else. If its
+    key was exchanged after the backup, --overrule has the registry follow.
     """
     registry = call.site.registry
     if overrule:
@@ -42,8 +43,12 @@ def sync(call: Call, devices, overrule, yes, carrier, link_via):
     for each in devices:
         registry.device(each)
     call.signer.unlock()  # before somebody waits at a device
+    if succeeding.settle(call.site, call.signer, call.now):
+        say("What follows of the authority's new key was done only now.")
     rows, missed = [], []
-    for each in devices or [row.device_id for row in registry.pending_bundles()]:
+    waiting = {row.device_id for row in registry.pending_bundles()} | set(succeeding.behind(call.site))
+    waiting |= set(registry.recovery_waiting())
+    for each in devices or sorted(waiting):
         row, error = _sync_one(call, each, carrier, link_via, overrule)
         rows.append(row)
         missed += [error] if error else []
@@ -78,13 +83,20 @@ def _sync_one(
 
 async def _visit(call: Call, device_id: str, carrier: str | None, link: str | None, overrule: bool):
     wallet = wallet_of(call, carrier)
-    async with go(wallet, device_id, link) as session:
+    async with go(wallet, device_id, link, vouched=call.site.registry.device(device_id).credential) as session:
         if overrule:
             held = await carrying.held_epoch(session)
             with editing(call.site, call.signer, call.now) as edit:
+                if (met := wallet.device(device_id)) is not None:
+                    overruling.follow_key(edit, call.signer, met)
                 overruling.overrule(edit, device_id, held)
+        succeeding.check(call.site)
         progress(f"telling {device_id}")
+        await rotating.finish(session, call.site, call.signer, wallet, device_id, call.now)
         told = await syncing.deliver(session, call.site.registry, device_id, wallet)
+        if await succeeding.renew(session, call.site, call.signer, wallet, device_id, call.now):
+            say(f"{device_id} follows the authority's new key.")
+        await taking_over.keep_up(session, call.site, call.signer, device_id, call.now)
         return told, await syncing.set_clock(session, call.signer, device_id, time.time)
 
 
@@ -125,7 +137,7 @@ def tell_at_once(call: Call, later: bool, carrier: str | None, link: str | None)
 
 async def _deliver(call: Call, device_id: str, carrier: str | None, link: str | None) -> Delivered:
     wallet = wallet_of(call, carrier)
-    async with go(wallet, device_id, link) as session:
+    async with go(wallet, device_id, link, vouched=call.site.registry.device(device_id).credential) as session:
         progress(f"telling {device_id}")
         return await syncing.deliver(session, call.site.registry, device_id, wallet)
 
@@ -135,14 +147,16 @@ async def _deliver(call: Call, device_id: str, carrier: str | None, link: str | 
 @click.option("--waiting", is_flag=True, help="Only those that have not heard of everything.")
 def status(call: Call, devices, waiting):
     """Which devices have heard of what: the epoch of the policy that each is to hold, and the one that it does; which
-    are promised to another site, and which were found to be somebody else's, or nobody's, when they were visited.
+    are promised to another site, which were found to be somebody else's, or nobody's, when they were visited; and which
+    still follow the authority's old key.
     """
     registry = call.site.registry
     listed = [registry.device(each) for each in devices] or registry.devices()
     since, gone = registry.waiting_since(), registry.dismissed()
     last = {each.id: registry.last_head(each.id) for each in listed}
     rows = [_status(call, each, since.get(each.id), fingerprint(each.public) in gone, last[each.id]) for each in listed]
-    remarks = strays.remarks(call)
+    old = dict.fromkeys(succeeding.behind(call.site), "still follows the authority's old key")
+    remarks = old | strays.remarks(call)
     rows = [row | {"remark": remarks.get(row["device"])} for row in rows if row["state"] == "waiting" or not waiting]
     columns = ["device", "state", "epoch", "held", "since", "seen", "rules"]
     columns += ["remark"] if any(row["remark"] for row in rows) else []

@@ -32,6 +32,7 @@ REQUEST = Form("ROUTINE", forms.parse_request)
 DAYS = Form("DAYS", forms.parse_days)
 HOURS = Form("HH:MM-HH:MM", forms.parse_hours)
 ZONE = Form("ZONE", forms.parse_zone)
+SPAN = Form("SPAN", forms.parse_span)
 
 
 def parse_date(text: str, zone, parameter: str, last: bool = False) -> int:

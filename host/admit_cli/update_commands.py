@@ -5,12 +5,13 @@ from pathlib import Path
 
 import rich_click as click
 
-from admit import releases, rollout_stages, updating
+from admit import releases, rollout_stages, rounds, updating
 from admit.keyfiles import fingerprint
 from admit.releases import Release
 from admit.visit import visit
 from admit_cli.command import Call, command
-from admit_cli.output import StepsOnScreen, say
+from admit_cli.hints import cause
+from admit_cli.output import StepsOnScreen, say, warn
 from admit_cli.release_commands import FILE, anchor_of
 from admit_cli.types import Form
 from admit_cli.update_screen import UpdateScreen
@@ -40,7 +41,8 @@ def update(call: Call, patterns, file: Path, rollout, pause_on, retry, at_once, 
     Only what a device lacks is sent. It restarts into the new version, which has one start to prove itself: else the
     device goes back by itself, and says why. What was broken off, the same command goes on with.
 
-    A wallet without a site's folder can bring it too, to devices that are named; nobody then remembers who has it.
+    A wallet without a site's folder can bring it too, to devices that are named, and takes home the journals that prove
+    it: admit courier give.
     """
     made = releases.load(file, anchor_of(call))
     bring = _Bringing(call, made, wallet_of(call, user), link_via)
@@ -85,6 +87,14 @@ class _Bringing:
                 raise LocalError("update-stopped") from None
         _tell_end(self.call, rollout_id, state, works.errors)
 
+    async def take_home(self, device_id: str) -> None:
+        """Take the device's journal along, in which it says itself what it runs now; hand in what waits for it."""
+        try:
+            async with self._reach(device_id)() as session:
+                await rounds.bring(session, self._wallet, device_id)
+        except AdmitError as error:  # the next visit takes it along
+            warn(f"{device_id}'s journal was not taken along: {cause(error)}")
+
     def _reach(self, device_id: str):
         return lambda: visit(transport_to(self._link, device_id, tell_retries=False), self._wallet, device_id)
 
@@ -95,6 +105,8 @@ def _bring_unremembered(bring: _Bringing, devices) -> None:
         for device_id in devices:
             outcome = run(bring.update(device_id, screen.watcher(device_id)).run())
             screen.ended(device_id, "updated", outcome, None)
+            run(bring.take_home(device_id))
+    say("For the admin's admit update status: admit courier give brings home what proves it.")
 
 
 def _matching(registry, patterns) -> list[str]:
@@ -114,12 +126,10 @@ def _begun(registry, made: Release, devices: list[str], terms: tuple, retry: boo
     for row, _ in registry.rollouts():
         same = row.sequence == made.manifest.sequence and row.state in ("open", "paused")
         if same and {each.device_id for each in registry.arrivals(row.id)} == set(devices):
-            if row.state == "paused" and not retry:
-                raise Conflict("rollout-paused", f"rollout {row.id} of {made.manifest.version} is paused")
-            registry.rollout_is(row.id, "open", stages, pause_on)
+            registry.go_on(row.id, stages, pause_on, retry)
             say(f"Going on with rollout {row.id}.")
             return row.id
-    more = (stages or rollout_stages.ALL, pause_on or _ONE_FAILURE, devices, now)
+    more = (stages or rollout_stages.ALL, pause_on or _ONE_FAILURE, devices, now, retry)
     row, replaced = registry.begin_rollout(made.manifest.sequence, *more)
     for each in replaced:
         say(f"Rollout {each} is replaced by this one.")
@@ -134,6 +144,8 @@ def _tell_end(call: Call, rollout_id: int, state: str, errors: list[AdmitError])
         if state == "paused":
             errors[0].add_note("The rollout is paused; admit update … --retry goes on.")
         raise errors[0]
+    if state == "paused":
+        raise Conflict("rollout-paused", f"rollout {rollout_id} was paused by failures that others saw")
 
 
 def _of(call: Call, rollout_id: int):

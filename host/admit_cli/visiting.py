@@ -9,7 +9,7 @@ from typing import Any
 
 import rich_click as click
 
-from admit import carrying, forms, rounds
+from admit import carrying, following, forms, rounds, waiting
 from admit.client import Session
 from admit.site import user_config
 from admit.transport import Transport, is_gateway, open_transport
@@ -18,7 +18,7 @@ from admit.wallet import Wallet
 from admit_cli.command import Call
 from admit_cli.hints import cause
 from admit_cli.output import progress, say, warn
-from admit_cli.words import rule_at
+from admit_cli.words import hours, rule_at
 from admit_protocol import credential, grant, rule
 from admit_protocol.errors import AdmitError, Denied, NotFound, Unverified
 
@@ -79,12 +79,17 @@ def devices_meant(registry, patterns: Sequence[str]) -> list[str]:
 
 @asynccontextmanager
 async def go(
-    wallet: Wallet, device_id: str, link: str | None, request: tuple[int, str, dict | None] | None = None
+    wallet: Wallet,
+    device_id: str,
+    link: str | None,
+    request: tuple[int, str, dict | None] | None = None,
+    vouched: bytes | None = None,
 ) -> AsyncIterator[Session]:
     """A visit of `wallet` to a device, perhaps for one request: its session. A denial is told with the rule that made
-    it.
+    it. `vouched`: as for visit.
     """
-    async with visit(transport_to(link, device_id), wallet, device_id, progress, request) as session:
+    before = wallet.anchor.successions
+    async with visit(transport_to(link, device_id), wallet, device_id, progress, request, vouched) as session:
         _tell_test_only(wallet.device(device_id))
         try:
             yield session
@@ -94,6 +99,8 @@ async def go(
                     denied.add_note(note)
             raise
         await _before_leaving(session, wallet, device_id)
+    if wallet.anchor.successions != before:
+        say(f"The authority of {wallet.anchor.name} has new keys: this wallet follows them.")
 
 
 async def _before_leaving(session: Session, wallet: Wallet, device_id: str) -> None:
@@ -104,13 +111,26 @@ async def _before_leaving(session: Session, wallet: Wallet, device_id: str) -> N
         if rounds.is_courier(wallet):
             if brought := await rounds.bring(session, wallet, device_id):
                 say(f"Brought {device_id} {brought} bundle{'s' * (brought > 1)} on the way.")
-            return
+        else:
+            async with asyncio.timeout(_WITNESS_S):
+                await carrying.witness(session, wallet, device_id)
+                await following.fetch(session, wallet)
         async with asyncio.timeout(_WITNESS_S):
-            await carrying.witness(session, wallet, device_id)
+            _tell_takeover(await waiting.ask(session), device_id)
     except Unverified as error:
         warn(f"{device_id}'s journal is not what it was at an earlier visit: tell an admin. {cause(error)}")
     except (AdmitError, TimeoutError):
         pass  # the session is over, or the link: the next visit will do
+
+
+def _tell_takeover(told: waiting.Standing, device_id: str) -> None:
+    """What everybody should know, since the wait is for that."""
+    if told.target:
+        site = f"{told.target.name} ({told.target.site_id.hex()})"
+        warn(
+            f"{device_id} is to change hands in {hours(told.left_s)}: {site} takes it over. If nobody told you, tell an"
+            f" admin; an admin ends it by: admit takeover veto {device_id}"
+        )
 
 
 def _tell_test_only(device: credential.Credential | None) -> None:

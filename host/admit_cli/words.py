@@ -16,6 +16,13 @@ def many(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def hours(seconds: int) -> str:
+    """How long something still takes: "6 days 23 hours", "40 minutes"."""
+    days, rest = divmod(seconds, 86400)
+    parts = [(days, "day"), (rest // 3600, "hour")] if seconds >= 3600 else [(-(-seconds // 60), "minute")]
+    return " ".join(many(number, noun) for number, noun in parts if number) or "no time"
+
+
 def grant_fields(given: grant.Grant, user: str, now: int, revoked: set[str], zone: ZoneInfo) -> dict:
     """Everything that there is to know about a grant."""
     fields = access_fields(user, given.audience, given.rules, (given.not_before, given.expires), zone)

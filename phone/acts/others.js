@@ -8,8 +8,8 @@ import { fail, isAlarm, load, pause, update } from "./visiting.js";
 
 /** @typedef {import("../visit/kiosk.js").Kiosk} Kiosk */
 
-const POST = 2; // AIF's bit
 const PAUSE_MS = 1500;
+const OFFERED = ["approval-needless", "rule-argument"]; // so /r lists it
 
 /** What waits for this user's consent. */
 export const loadApprovals = () => list((kiosk) => kiosk.approvals());
@@ -22,17 +22,15 @@ export const approve = (item) =>
     await loadApprovals();
   });
 
-/**
- * Ask why something is not offered, without doing it. What may be done, if others consent or not, is on the kiosk's
- * list; of the rest it tells why when consent is wished for, and asks nobody for it.
- * @param {string} name
- */
+/** Ask why something is not offered, without doing it or asking anybody; if it is by now, see what else is.
+ * @param {string} name */
 export const askWhy = (name) =>
   attempt(async () => {
     const { visit } = state;
     if (!visit?.kiosk) return;
-    const routines = await visit.kiosk.routines();
-    const error = routines.has(name) ? null : await visit.kiosk.wish(POST, `/r/${name}`).then(() => null, (told) => told);
+    const told = await visit.kiosk.explain(name).then(() => null, (error) => error);
+    const error = OFFERED.includes(told?.reason) ? null : told;
+    const routines = error ? visit.routines : await visit.kiosk.routines();
     update(visit, { routines, why: { name, error } });
   });
 

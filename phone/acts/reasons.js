@@ -9,7 +9,7 @@ const SENTENCES = {
     edhoc-signature-2 edhoc-id-cred journal-other-device`,
   "device-other": "",
   "credential-other-site": "anchor-other-site paper-other-site",
-  "device-struck-off": "",
+  "device-struck-off": "", "device-old-authority": "",
   "journal-rewritten": "journal-rolled-back",
   "wallet-no-site": "",
 
@@ -53,7 +53,7 @@ const CLASSES = {
   Unauthenticated: "session-lost", Refused: "refused", UnknownCredential: "grant-needed", WrongSuite: "garbled", TooLarge: "garbled", StorageError: "store-refused",
 };
 
-const ALARMS = ["impostor", "device-other", "credential-other-site", "device-struck-off", "journal-rewritten", "wallet-no-site"];
+const ALARMS = ["impostor", "device-other", "credential-other-site", "device-struck-off", "device-old-authority", "journal-rewritten", "wallet-no-site"];
 
 /** What helps beside trying again: a card, the camera, typing; or nothing but going on. @type {Record<string, string[]>} */
 const HELP = {

@@ -157,10 +157,11 @@ export async function load() {
   await refresh();
 }
 
-/** When all is quiet, take along what tells later whether the kiosk is still honest. @param {Visit} visit @param {Kiosk} kiosk */
+/** When all is quiet, take along what tells later whether the kiosk is still honest, and what is new at the site.
+ * @param {Visit} visit @param {Kiosk} kiosk */
 async function witness(visit, kiosk) {
   await pause(QUIET_MS);
-  if (state.visit === visit) await kiosk.keepWitness().catch((error) => fail(visit, error));
+  if (state.visit === visit) await kiosk.keepWitness().then(refreshUnasked, (error) => fail(visit, error));
 }
 
 /** Leave the kiosk, and tell it so if that works at once. */

@@ -15,8 +15,8 @@ import * as p256 from "./p256.js";
 /** @typedef {{protected: Uint8Array, headers: Map<any, any>, payload: Uint8Array, signature: Uint8Array}} Sign1 */
 
 // What a signature is for: its external_aad.
-export const [DEVICE_CREDENTIAL, GRANT, DELEGATION, JOURNAL_HEAD, ENROLMENT, APPROVAL, NOTICE] = [
-  "device-credential", "grant", "delegation", "journal-head", "enrolment", "approval", "notice",
+export const [DEVICE_CREDENTIAL, GRANT, DELEGATION, JOURNAL_HEAD, ENROLMENT, APPROVAL, NOTICE, SUCCESSION, SUCCESSOR] = [
+  "device-credential", "grant", "delegation", "journal-head", "enrolment", "approval", "notice", "succession", "successor",
 ].map((purpose) => utf8("admit:" + purpose));
 
 const [ALG, CRIT, KID, IV] = [1, 2, 4, 5];
@@ -62,11 +62,14 @@ export function parseSign1(data) {
   return { protected: protectedHeaders, headers, payload, signature };
 }
 
-/** Returns if `message` was signed by `publicKey` for this purpose; else raises Unverified cose-signature.
- * @param {Sign1} message @param {Uint8Array} publicKey @param {Uint8Array} purpose */
-export async function verifySign1(message, publicKey, purpose) {
+/** Returns if `message` was signed for this purpose by `publicKey`, or by the `previous` key if that counts too; else
+ * raises Unverified cose-signature.
+ * @param {Pick<Sign1, "protected" | "payload" | "signature">} message @param {Uint8Array} publicKey
+ * @param {Uint8Array} purpose @param {Uint8Array | null} [previous] */
+export async function verifySign1(message, publicKey, purpose, previous = null) {
   const signed = sigStructure(message.protected, purpose, message.payload);
-  if (!(await p256.verify(publicKey, message.signature, signed))) throw new Unverified("cose-signature");
+  const isBy = (/** @type {Uint8Array} */ key) => p256.verify(key, message.signature, signed);
+  if (!(await isBy(publicKey)) && !(previous && (await isBy(previous)))) throw new Unverified("cose-signature");
 }
 
 /** Returns if `message` is in the one form that nobody but its signer can change: no unprotected header, and s in the

@@ -39,9 +39,9 @@ export function parse(data) {
   return { deviceId, public: publicKey, kid, siteId, issuedAt, sign1, data, testOnly, sealPublic };
 }
 
-/** Returns if the authority of `anchor` issued it. Raises Untrusted credential-other-site, Unverified cose-signature.
+/** Returns if the authority of `anchor` issued it, with its present key or one that still counts. Raises Untrusted credential-other-site, Unverified cose-signature.
  * @param {Credential} credential @param {import("./anchor.js").Anchor} anchor */
 export async function verify(credential, anchor) {
   if (!equal(credential.siteId, anchor.siteId)) throw new Untrusted("credential-other-site");
-  await cose.verifySign1(credential.sign1, anchor.signPublic, cose.DEVICE_CREDENTIAL);
+  await cose.verifySign1(credential.sign1, anchor.signPublic, cose.DEVICE_CREDENTIAL, anchor.previous);
 }

@@ -26,10 +26,11 @@ import { BOUNDS, allCovered, covers, matches, within } from "./rule.js";
  */
 
 /** The first of `chain` (parsed; each made from the next, the last by the authority), verified and with its chain.
- * Raises as verifyIssuer, `link`. @param {Grant[]} chain @param {Uint8Array} publicKey @param {Uint8Array} siteId */
-export async function verifyChain(chain, publicKey, siteId) {
+ * Raises as verifyIssuer, `link`. @param {Grant[]} chain @param {Uint8Array} publicKey @param {Uint8Array} siteId
+ * @param {Uint8Array | null} [previous] */
+export async function verifyChain(chain, publicKey, siteId, previous) {
   let linked = chain[chain.length - 1];
-  await grants.verifyIssuer(linked, publicKey, siteId);
+  await grants.verifyIssuer(linked, publicKey, siteId, previous);
   for (const child of chain.slice(0, -1).reverse()) linked = await link(child, linked);
   return linked;
 }

@@ -66,13 +66,13 @@ export async function parse(data) {
   return found;
 }
 
-/** Believe the grant: it is of this site, and signed by its authority. Raises Untrusted grant-other-site or
- * grant-parent-missing, Unverified cose-signature.
- * @param {Grant} grant @param {Uint8Array} publicKey @param {Uint8Array} siteId */
-export async function verifyIssuer(grant, publicKey, siteId) {
+/** Believe the grant: it is of this site, and signed by its authority, with the `previous` key if that counts too. Raises
+ * Untrusted grant-other-site or grant-parent-missing, Unverified cose-signature. @param {Grant} grant
+ * @param {Uint8Array} publicKey @param {Uint8Array} siteId @param {Uint8Array | null} [previous] */
+export async function verifyIssuer(grant, publicKey, siteId, previous = null) {
   if (!equal(grant.siteId, siteId)) throw new Untrusted("grant-other-site");
   if (grant.parent) throw new Untrusted("grant-parent-missing");
-  await cose.verifySign1(cose.parseSign1(grant.data), publicKey, cose.GRANT);
+  await cose.verifySign1(cose.parseSign1(grant.data), publicKey, cose.GRANT, previous);
 }
 
 /** The bytes of `scope` for rules: plain AIF where that says it all. @param {rule.Rule[]} rules */

@@ -59,7 +59,7 @@ export async function key(secret, publicKey) {
  * @param {string} [name] */
 export async function redeem(invite, anchor, own, binding, now, name) {
   const invited = invite.grant;
-  await grants.verifyIssuer(invited, anchor.signPublic, anchor.siteId);
+  await grants.verifyIssuer(invited, anchor.signPublic, anchor.siteId, anchor.previous);
   grants.check(invited, invited.audience[0], [now, now]);
   const inviteKey = await key(invite.secret, invited.key);
   const wish = { ...own, name: name || invited.subject, selectors: invited.selectors };

@@ -15,7 +15,9 @@
 import * as anchors from "../protocol/anchor.js";
 import * as credentials from "../protocol/credential.js";
 import * as delegation from "../protocol/delegation.js";
+import * as grants from "../protocol/grant.js";
 import * as papers from "../protocol/papers.js";
+import * as successions from "../protocol/succession.js";
 import { equal, hex } from "../protocol/bytes.js";
 import { NotFound, Untrusted } from "../protocol/errors.js";
 import { invitationLink } from "../protocol/label.js";
@@ -90,17 +92,50 @@ export async function unbind(wallet, id) {
   if (site) retrace(wallet, site.id, site);
 }
 
+/** @param {Wallet} wallet @param {string} id @param {Anchor} told */
+export async function follow(wallet, id, told) {
+  const known = /** @type {Anchor} */ ((await wallet.site(id)).anchor);
+  const next = await successions.further(known, told);
+  if (!next) return;
+  const isNext = next.successions?.length === (known.successions?.length ?? 0) + 1; // only the key just before counts
+  await wallet.database.transact(["sites", "grants"], async (change) => {
+    const record = await change.get("sites", id);
+    if (!record || !equal(record.anchor, anchors.encode(known))) return; // another tab was faster: the next visit tells
+    change.put("sites", id, { ...record, anchor: anchors.encode(next) });
+    for (const [key, { renewed, ...held }] of await change.all("grants")) {
+      const ends = isNext && (renewed || held.ends === undefined) ? next.ends : 0;
+      if (key.startsWith(`${id}/`)) change.put("grants", key, { ...held, data: renewed ?? held.data, ends });
+    }
+  });
+}
+
+/** @param {Wallet} wallet @param {string} siteId @param {Grant[]} given */
+export async function renewGrants(wallet, siteId, given) {
+  const site = await wallet.site(siteId);
+  for (const grant of given) {
+    await verified([grant], { .../** @type {Anchor} */ (site.anchor), previous: null }, site);
+    await wallet.database.transact(["grants"], async (change) => {
+      const key = `${siteId}/${hex(grant.id)}`;
+      const held = await change.get("grants", key);
+      if (held?.ends !== undefined && !held.chain.length) change.put("grants", key, { ...held, renewed: grant.data });
+    });
+  }
+}
+
 /** @param {Wallet} wallet @param {string} siteId @param {Grant[]} chain @returns {Promise<Grant>} */
 export async function addGrants(wallet, siteId, chain) {
   const site = await wallet.site(siteId);
-  const grant = await verified(chain, /** @type {Anchor} */ (site.anchor), site);
+  const anchor = /** @type {Anchor} */ (site.anchor);
+  const grant = await verified(chain, anchor, site);
+  const root = chain[chain.length - 1];
+  const isPresent = await grants.verifyIssuer(root, anchor.signPublic, anchor.siteId).then(() => true, () => false);
   const [data, ...behind] = chain.map((each) => each.data);
   await wallet.database.transact(["grants"], async (change) => {
     for (const [key, { chain: other }] of await change.all("grants")) {
       const isSame = key.startsWith(siteId) && other.length && behind.length && equal(other[0], behind[0]);
       if (isSame && chain[1].enrol) change.delete("grants", key); // an invite that is redeemed again is one grant still
     }
-    change.put("grants", `${siteId}/${hex(grant.id)}`, { data, chain: behind, at: Date.now(), isRevoked: false });
+    change.put("grants", `${siteId}/${hex(grant.id)}`, { data, chain: behind, at: Date.now(), isRevoked: false, ...(!isPresent && { ends: anchor.ends }) });
   });
   return grant;
 }
@@ -109,7 +144,10 @@ export async function addGrants(wallet, siteId, chain) {
 export async function accept(wallet, { anchor, grants: chain }) {
   const site = await wallet.siteFor(hex(anchor.siteId));
   if (!site) throw new NotFound("wallet-no-site", anchor.name);
-  await verified(chain, site.anchor ?? anchor, site);
+  if (site.anchor) await follow(wallet, site.id, anchor);
+  else await successions.verify(anchor);
+  const trusted = (await wallet.site(site.id)).anchor ?? anchors.at(anchor, Date.now() / 1000);
+  await verified(chain, trusted, site);
   return addGrants(wallet, (await bind(wallet, anchor)).id, chain);
 }
 
@@ -204,7 +242,7 @@ async function dropAll(change, store, siteId) {
 
 /** @param {Grant[]} chain @param {Anchor} anchor @param {Site} site */
 async function verified(chain, anchor, site) {
-  const given = await delegation.verifyChain(chain, anchor.signPublic, anchor.siteId);
+  const given = await delegation.verifyChain(chain, anchor.signPublic, anchor.siteId, anchor.previous);
   if (!equal(given.key, site.publics[0])) throw new Untrusted("wallet-other-key", "the grant is for another key");
   return given;
 }

@@ -14,8 +14,9 @@
  * @typedef {{id: string, name: string, anchor: Anchor | null, person: string, fingerprint: string,
  *   publics: Uint8Array[], keys: Keys}} Site   id: 32 hex digits, or "new"; publics: login, sign
  * @typedef {{id: string, name: string, person: string, fingerprint: string}} LostKey
- * @typedef {{grant: Grant, chain: Grant[], state: "valid" | "not-yet" | "expired" | "revoked", siteId: string}} Held
- *   grant: with its chain linked; chain: those that it was made from, nearest first
+ * @typedef {{grant: Grant, chain: Grant[], state: "valid" | "not-yet" | "expired" | "revoked", siteId: string,
+ *   ends?: number}} Held   grant: with its chain linked; chain: those that it was made from, nearest first; ends: when
+ *   the key that signed it counts no more, unix seconds, if the authority has another one and has not signed it anew
  * @typedef {{deviceId: string, credential: Credential, data: Uint8Array, maxPayload: number | null, metAt: number,
  *   routines: Uint8Array | null, head: Uint8Array | null, pending: Pending | null}} Device
  *   maxPayload: bytes of the longest value there; routines: the last `GET /r`; metAt: ms since 1970
@@ -118,6 +119,12 @@ export class Wallet {
     return (await changes()).unbind(this, id);
   }
 
+  /** Follow the authority to other keys, as far as `told`, from wherever, leads from those that are known. Raises what
+   * succession.further does. @param {string} id @param {Anchor} told */
+  async follow(id, told) {
+    return (await changes()).follow(this, id, told);
+  }
+
   // Grants
 
   /** The grants of a site, or of all; the newest first. @param {string} [siteId] @returns {Promise<Held[]>} */
@@ -144,6 +151,13 @@ export class Wallet {
    */
   async accept(invitation) {
     return (await changes()).accept(this, invitation);
+  }
+
+  /** Keep what the authority's present key has signed anew of the grants that are held, for when the old ones count no
+   * more. Raises what grant.verifyIssuer does, Untrusted wallet-other-key.
+   * @param {string} siteId @param {Grant[]} given */
+  async renewGrants(siteId, given) {
+    return (await changes()).renewGrants(this, siteId, given);
   }
 
   /** Forget a grant. @param {string} siteId @param {Uint8Array} grantId */
@@ -270,7 +284,7 @@ export class Wallet {
 
   /** @param {string} id @param {any} record @returns {Promise<Omit<Site, "keys"> & {keys: Keys | null}>} */
   async #site(id, { anchor: data, person, publics, fingerprint }) {
-    const anchor = data ? await anchors.decode(data) : null;
+    const anchor = data ? anchors.at(await anchors.decode(data), now()) : null;
     const keys = await this.#get("keys", id).catch(() => null); // what cannot be read is lost
     return { id, name: anchor?.name ?? "", anchor, person, publics, fingerprint, keys: areKeys(keys) ? keys : null };
   }
@@ -288,9 +302,12 @@ export class Wallet {
 
 /** @param {string} siteId @param {any} record @returns {Promise<Held>} */
 async function held(siteId, record) {
-  const [first, ...chain] = await Promise.all([record.data, ...record.chain].map(grants.parse));
+  const { data, renewed, isRevoked, ends } = record;
+  const isOver = ends <= now(); // until then the old one counts everywhere, also where nobody has heard of other keys
+  const [first, ...chain] = await Promise.all([(isOver && renewed) || data, ...record.chain].map(grants.parse));
   const grant = { ...first, chain };
-  return { grant, chain, state: record.isRevoked ? "revoked" : stateAt(grant, now()), siteId };
+  const state = isRevoked ? "revoked" : isOver && !renewed ? "expired" : stateAt(grant, now());
+  return { grant, chain, state, siteId, ends: renewed ? undefined : ends };
 }
 
 /** Whether a grant, and all behind it, lives at `time` (unix seconds). @param {Grant} grant @param {number} time */

@@ -47,11 +47,12 @@ export const rulesOf = (rules) =>
 export function card() {
   const found = shown();
   if (!found) return page(t("cards"), p(t("gone")), back());
-  const { site, held: { grant, state: its } } = found;
+  const { site, held: { grant, state: its, ends } } = found;
   const [from, until] = lifeOf(grant);
   return page(where(grant.audience), [
     h("p", { class: `tag ${TONES[its]}` }, t(`card-${its}`)),
     box(rulesOf(grant.rules), its === "valid" ? "" : "over"),
+    ends !== undefined && note(p(oldKey(ends, grant.chain.length > 0)), "late"),
     facts([
       [t("site"), site.name],
       [t("from-is"), from !== null && moment(from)],
@@ -65,6 +66,13 @@ export function card() {
     button(t("forget"), drop, "bad"),
     grant.delegate > 0 && its === "valid" && button(t("share"), () => go("share", state.args), "main"),
   ]);
+}
+
+/** That another key signs now, and what becomes of the card. @param {number} ends @param {boolean} isShared */
+function oldKey(ends, isShared) {
+  const when = moment(ends);
+  if (ends <= Date.now() / 1000) return t("old-key-over");
+  return isShared ? t("old-key-shared", { when }) : t("old-key", { when });
 }
 
 /** Pass on a part of a card to the key that was scanned. */

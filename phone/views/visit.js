@@ -5,10 +5,11 @@ import { confirm, known, load, reconnect, reject, run } from "../acts/visiting.j
 import { go, goHome, state } from "../acts/state.js";
 import { explained, sentence } from "./late.js";
 import { h } from "./dom.js";
-import { t } from "./i18n.js";
+import { duration, t } from "./i18n.js";
 import { button, icon, mark, note, p, page, title } from "./parts.js";
 
 /** @typedef {import("../acts/visiting.js").Visit} Visit */
+const DAY_S = 86400;
 const STAGES = ["finding", "connecting", "proving", "ready"];
 
 export function visit() {
@@ -79,6 +80,7 @@ function kiosk(own) {
     h("div", { class: "row" },
       mark(hex(known(its)?.credential.public ?? new Uint8Array(4))),
       h("p", null, its.site.name, h("br"), h("span", { class: "tag good" }, "✓ ", t("proven")))),
+    its.takeover && note(p(t("takeover", { time: duration(roughly(its.takeover.seconds)) })), "late"),
     its.testOnly && note(p(t("test-only")), "late"),
     own.access && note([sentence(own.access), explained(own.access, its.why(own.access).help === "again" ? () => reconnect() : load, false)], "bad"),
     its.unfinished && unfinished(its.unfinished),
@@ -86,6 +88,9 @@ function kiosk(own) {
     h("div", { class: "low" }, its.hasGrant ? [offers(routines, own), more()] : newcomer()),
   ], button(t("leave"), goHome));
 }
+
+/** In days or hours, rather too few than too many. @param {number} seconds */
+const roughly = (seconds) => Math.max(3600, seconds - (seconds % (seconds < 2 * DAY_S ? 3600 : DAY_S)));
 
 /** @param {{name: string, args: Map<string, any>, id: Uint8Array}} unfinished */
 const unfinished = ({ name: which, args, id }) =>

@@ -17,8 +17,10 @@ import * as anchors from "../protocol/anchor.js";
 import * as cbor from "../protocol/cbor.js";
 import * as coap from "../protocol/coap.js";
 import * as credentials from "../protocol/credential.js";
+import * as successions from "../protocol/succession.js";
 import { EMPTY, equal, hex } from "../protocol/bytes.js";
-import { NotFound, Untrusted } from "../protocol/errors.js";
+import { DEVICE_CREDENTIAL } from "../protocol/cose.js";
+import { NotFound, RemoteError, Untrusted, Unverified } from "../protocol/errors.js";
 import { fingerprint as fingerprintOf } from "../protocol/papers.js";
 import { MAX_NAME, cut } from "./bluetooth.js";
 import { unproven } from "./session.js";
@@ -38,7 +40,7 @@ export async function identify(connection, wallet, wanted) {
   if (!told.credential) throw new Untrusted("device-unproven", "it belongs to no site, or is not what it seems");
   const credential = credentials.parse(told.credential);
   const [site, anchor] = await siteOf(wallet, credential, wanted.siteId, told.anchor);
-  await credentials.verify(credential, anchor);
+  await vouched(credential, anchor);
   if (!isChosen(credential.deviceId, wanted)) {
     throw new Untrusted("device-other", `${credential.deviceId}, not ${wanted.deviceId || wanted.name}`);
   }
@@ -68,12 +70,37 @@ async function describe(connection) {
 async function siteOf(wallet, credential, siteId, told) {
   if (siteId && !equal(siteId, credential.siteId)) throw new Untrusted("credential-other-site");
   const site = await wallet.siteFor(hex(credential.siteId));
-  if (site?.anchor) return [site, site.anchor];
+  if (site?.anchor) return followed(wallet, site, told);
   const isMember = (await wallet.sites()).some((each) => each.anchor);
   if (!siteId && isMember) throw new Untrusted("credential-other-site");
   if (!siteId || !site) throw new NotFound("wallet-no-site", siteId ? "" : "only radio speaks for it");
   if (!told || !equal(told.siteId, siteId)) throw new Untrusted("anchor-other-site");
-  return [site, told];
+  await successions.verify(told);
+  return [site, anchors.at(told, Date.now() / 1000)];
+}
+
+/** A site that is known, once its authority was followed as far as the kiosk has. If that leads elsewhere, the wallet
+ * keeps its own. @param {Wallet} wallet @param {Site} site @param {Anchor | null} told @returns {Promise<[Site, Anchor]>} */
+async function followed(wallet, site, told) {
+  if (told?.successions) await wallet.follow(site.id, told).catch(onlyRemote);
+  const now = told?.successions ? await wallet.site(site.id) : site;
+  return [now, /** @type {Anchor} */ (now.anchor)];
+}
+
+/** @param {any} error */
+function onlyRemote(error) {
+  if (!(error instanceof RemoteError)) throw error;
+}
+
+/** Returns if the authority vouches for the kiosk. Raises as credentials.verify, or Unverified device-old-authority if
+ * it did so with a key that counts no more. @param {Credential} credential @param {Anchor} anchor */
+async function vouched(credential, anchor) {
+  try {
+    await credentials.verify(credential, anchor);
+  } catch (error) {
+    const wasOnce = anchor.successions && (await successions.wasOfAuthority(anchor, credential.sign1, DEVICE_CREDENTIAL));
+    throw wasOnce ? new Unverified("device-old-authority") : error;
+  }
 }
 
 /** Is it the device that was chosen: a link's; else what stood in the chooser, where long names are cut?

@@ -66,6 +66,8 @@ export class Kiosk {
   isNew = true;
   /** Its key was made without a source of randomness, and guards nothing: say so. */
   testOnly = false;
+  /** It is to change hands, says the kiosk once `keepWitness` has asked it. @type {{seconds: number} | null} */
+  takeover = null;
   /** The grants that are brought, the best first. @type {Held[]} */
   grants = [];
   /** What the user could do here the last time, by name; null if that is not known.
@@ -247,6 +249,14 @@ export class Kiosk {
    */
   async wish(method, path, args) {
     return (await more()).wish(this, method, path, args);
+  }
+
+  /**
+   * Why a routine is not offered, without doing it or asking anybody. Raises Denied with the reason: rule-argument if
+   * that depends on the arguments; Conflict approval-needless if it may be done. @param {string} name
+   */
+  async explain(name) {
+    return (await more()).explain(this, name);
   }
 
   // Presence

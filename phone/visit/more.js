@@ -14,7 +14,7 @@ import * as invites from "../protocol/invite.js";
 import * as papers from "../protocol/papers.js";
 import { EMPTY, equal, unhex } from "../protocol/bytes.js";
 import { encodeKey } from "../protocol/cose.js";
-import { TimedOut } from "../protocol/errors.js";
+import { RemoteError, TimedOut } from "../protocol/errors.js";
 import { toMap } from "./kiosk.js";
 import * as answers from "./more_answers.js";
 
@@ -102,6 +102,11 @@ export async function wish(kiosk, method, path, args = {}) {
   return answers.idIn(await kiosk.ask(coap.POST, "/approvals", body), "approval-body");
 }
 
+/** @param {Kiosk} kiosk @param {string} name */
+export async function explain(kiosk, name) {
+  await kiosk.within((session) => session.request(coap.GET, "/approvals", EMPTY, `why=${name}`));
+}
+
 // Presence
 
 /** @param {Kiosk} kiosk */
@@ -128,8 +133,9 @@ export async function keepWitness(kiosk) {
     const session = await kiosk.idle();
     if (!session) return;
     const { payload } = await session.request(coap.GET, "/bundle", EMPTY, `from=${NO_RECORD}`);
-    const { head, notice } = answers.bundleIn(payload);
-    if (notice) await wallet.takeNotice(site.id, notice);
+    const { head, notice, followed } = answers.bundleIn(payload);
+    await follow(kiosk, session, followed).catch(ignoreRemote);
+    if (notice) await wallet.takeNotice(site.id, notice).catch(ignoreRemote); // by a key that others follow
     const device = await wallet.device(site.id, deviceId);
     if (device) await wallet.checkDevice(site.id, device.credential);
     await wallet.keepHead(site.id, deviceId, head);
@@ -137,6 +143,29 @@ export async function keepWitness(kiosk) {
     const { reason = "bug" } = /** @type {any} */ (error);
     if (ALARMS.includes(reason)) throw error;
   }
+}
+
+/**
+ * What the kiosk tells at /id in the session: a takeover, and how far it has followed its authority, of which it knows
+ * `followed` other keys; then what the present key has signed anew of this phone's grants.
+ * @param {Kiosk} kiosk @param {import("./session.js").Session} session @param {number} followed
+ */
+async function follow(kiosk, session, followed) {
+  const { wallet, site } = kiosk;
+  const known = (await wallet.site(site.id)).anchor?.successions?.length ?? 0;
+  const { payload } = await session.request(coap.GET, "/id", EMPTY, followed > known ? "anchor=1" : "");
+  const { anchor, takeover } = await answers.idOfSite(payload);
+  kiosk.takeover = takeover;
+  if (anchor) await wallet.follow(site.id, anchor);
+  const held = await wallet.grants(site.id);
+  if (!held.some((each) => each.ends !== undefined && !each.chain.length)) return;
+  const told = await session.request(coap.GET, "/grants");
+  await wallet.renewGrants(site.id, await answers.renewedIn(told.payload));
+}
+
+/** What leads elsewhere, or nowhere, changes nothing and is no alarm. @param {any} error */
+function ignoreRemote(error) {
+  if (!(error instanceof RemoteError)) throw error;
 }
 
 /** @param {[number, any][]} fields @returns {Map<number, any>} */

@@ -6,6 +6,7 @@
  *   got: number, expiresS: number, key: Uint8Array, isOwn: boolean}} Approval   method: AIF's bit, POST is 2
  */
 
+import { decode as decodeAnchor } from "../protocol/anchor.js";
 import { hex } from "../protocol/bytes.js";
 import { decode, expect } from "../protocol/cbor.js";
 import { decodeKey } from "../protocol/cose.js";
@@ -13,7 +14,7 @@ import { Malformed } from "../protocol/errors.js";
 import { parse as parseGrant } from "../protocol/grant.js";
 import { fingerprint } from "../protocol/papers.js";
 
-const ID = 8; // bytes
+const [ID, SITE_ID] = [8, 16]; // bytes
 
 /** @param {Uint8Array} data */
 export function digitsIn(data) {
@@ -64,7 +65,29 @@ export function approvalsIn(data, own) {
 export function bundleIn(data) {
   const body = mapIn(data, "bundle-answer");
   const head = expect(body.get(3), "bytes", "bundle-answer");
-  return { head, notice: expect(body.get(4) ?? null, ["bytes", "null"], "bundle-answer") };
+  const followed = expect(body.get(6) ?? 0, "uint", "bundle-answer");
+  return { head, notice: expect(body.get(4) ?? null, ["bytes", "null"], "bundle-answer"), followed };
+}
+
+/** The anchor of its site, with the successions that it follows, and the takeover that it waits for, as a kiosk tells
+ * of itself at /id. @param {Uint8Array} data */
+export async function idOfSite(data) {
+  const body = mapIn(data, "id-body");
+  const [anchor, takeover] = [expect(body.get(8) ?? null, ["bytes", "null"], "id-body"), body.get(10)];
+  return { anchor: anchor && (await decodeAnchor(anchor)), takeover: takeover ? takeoverIn(takeover) : null };
+}
+
+/** @param {any} value @returns {{seconds: number, signed: number}} under power; by how many holders of keys */
+function takeoverIn(value) {
+  const [site, seconds, signed, ...rest] = expect(value, "array", "id-body");
+  if (expect(site, "bytes", "id-body").length !== SITE_ID || rest.length) throw new Malformed("id-body");
+  return { seconds: expect(seconds, "uint", "id-body"), signed: expect(signed, "uint", "id-body") };
+}
+
+/** The grants in the answer to GET /grants. @param {Uint8Array} data */
+export function renewedIn(data) {
+  const items = expect(decode(data), "array", "grants-body");
+  return Promise.all(items.map((each) => parseGrant(expect(each, "bytes", "grants-body"))));
 }
 
 /** @param {Uint8Array} data @param {string} reason */

@@ -27,7 +27,7 @@ import { Session } from "./session.js";
 
 const MAX_GRANTS = 4; // that a kiosk lets count in one session
 const FINGERPRINT = 8; // bytes of a key's SHA-256
-/** What a device may raise that was met before, if it was given a new key since. */
+/** What a device may raise that was met before, if it or its site was given a new key since. */
 const CHANGED = ["NotFound", "Refused", "Untrusted", "Unverified"];
 
 /** EDHOC up to a message_2 that has verified against the kiosk that the user chose. Raises as `meet` (kiosk.js).
@@ -57,9 +57,9 @@ async function knownKiosk(wallet, { siteId, deviceId, fingerprint, name }) {
  * @returns {Promise<Proven | null>} */
 async function meetAgain(connection, wallet, { site, device }) {
   const { credential, maxPayload } = device;
-  await credentials.verify(credential, /** @type {any} */ (site.anchor));
   if (maxPayload) connection.maxPayload = maxPayload;
   try {
+    await credentials.verify(credential, /** @type {any} */ (site.anchor));
     await wallet.checkDevice(site.id, credential);
     const started = await start(connection, wallet, site, credential, true);
     return { ...started, site, credential, isNew: false, binds: false, before: device };

@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from admit import following
 from admit.client import Holder, Session, checked, describe
 from admit.connection import Connection
-from admit.suite import HostSuite
 from admit_protocol import cbor, coap, cose, credential
 from admit_protocol.anchor import Anchor
 from admit_protocol.errors import Conflict
@@ -147,7 +147,7 @@ def own(data: bytes, anchor: Anchor, device_id: str) -> bytes:
     parsed = credential.parse(data)
     if parsed.site_id != anchor.site_id:
         raise Conflict("device-commissioned", "it belongs to another site: decommission it there, or reset it by hand")
-    credential.verify(parsed, anchor, HostSuite())
+    following.verify_credential(parsed, anchor)
     if parsed.device_id != device_id:
         raise Conflict("device-commissioned", f"it is {parsed.device_id} of this site already")
     return data

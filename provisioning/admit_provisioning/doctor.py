@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from admit import keyfiles
+from admit import backup, keyfiles, recovery
 from admit.site import Site
 from admit_protocol.errors import AdmitError
 from admit_provisioning.machine import Machine
@@ -20,6 +20,7 @@ OK, WARN, FAIL = "ok", "warn", "fail"
 
 _INSTALL = "pip install 'admit[provisioning]'"
 _LITTLE, _ENOUGH = 50 << 20, 500 << 20  # bytes of disk
+_RECENT_S = 30 * 86400  # for a backup
 _BEGINNING = 1_767_225_600  # 2026-01-01: no clock that is right is behind that
 _PRIVATE_FILES = ("authority.pem", "authority-ecdh.pem")
 _GRABBERS = {
@@ -63,6 +64,7 @@ def examine(machine: Machine, folder: Path, now: int) -> list[Finding]:
         "disk": lambda: _disk(machine, folder),
         "site": lambda: _site(site, folder),
         "authority": lambda: _authority(site),
+        "backup": lambda: _backup(site, now),
         "passphrase": lambda: _passphrase(machine, site),
         "clock": lambda: _clock(site, now),
     }
@@ -191,6 +193,22 @@ def _authority(site: Site | None) -> Iterator[Finding]:
     for name in _PRIVATE_FILES:
         keyfiles.read_secret_file(site.folder / name)
     yield Finding("authority", OK, "its keys are there, and nobody else may read them")
+
+
+def _backup(site: Site | None, now: int) -> Iterator[Finding]:
+    """Whether anything is left of the site when this machine is not."""
+    if site is None:
+        return
+    made, has_shares = backup.last(site), (site.folder / recovery.FILE).is_file()
+    said = "none" if made is None else f"the last one was made {backup.day(made)}"
+    keep = "admit backup -o site.backup, and keep it on another machine"
+    if made is not None and (now - made <= _RECENT_S or has_shares):
+        yield Finding("backup", OK, said + (", and there are recovery shares" if has_shares else ""))
+    elif has_shares:
+        yield Finding("backup", WARN, "none: recovery shares bring back the authority, not the site", keep)
+    else:
+        fix = f"{keep}; admit recovery create --shares 5 --threshold 3"
+        yield Finding("backup", WARN, f"{said}, and no recovery shares: all is on this machine", fix)
 
 
 def _passphrase(machine: Machine, site: Site | None) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from admit_protocol.errors import LocalError
-from admit_provisioning import boards
+from admit_provisioning import boards, images
 from admit_provisioning.boards import Board
 from admit_provisioning.compile import FirmwareSet, build
 
@@ -26,3 +26,8 @@ def common(names: Sequence[str], routines: Path | None) -> tuple[Board, Firmware
         if (kind.port, made.hash) != (kinds[0].port, sets[0].hash):
             raise LocalError("release-boards", f"{kind.name} takes other files than {kinds[0].name}")
     return kinds[0], sets[0]
+
+
+def program(names: Sequence[str], file: Path) -> bytes:
+    """MicroPython's own image out of a file, for boards of all these kinds. Raises what images.program does."""
+    return [images.program(file, boards.load(name)) for name in names][0]

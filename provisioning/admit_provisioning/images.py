@@ -195,8 +195,28 @@ def parse(data: bytes, board: Board) -> Image:
     return Image(len(data), partitions, max(offset + size for offset, size in partitions.values()))
 
 
-def _verify_program(data: bytes, board: Board, what: str) -> None:
-    """One bootable program: its magic, its chip, its segments, their checksum, and the sha256 after them."""
+def program(file: Path, board: Board) -> bytes:
+    """MicroPython's own image for `board` as it lies in an OTA partition: out of a whole image, or out of a file that
+    holds nothing else (MicroPython's .app-bin).
+
+    Raises Conflict release-image if the board has no second place for one, and what `check` does.
+    """
+    places = [board.partitions[name][1] for name in ("ota_0", "ota_1") if name in board.partitions]
+    if len(places) != 2 or "otadata" not in board.partitions:
+        raise Conflict("release-image", f"{board.name} has no second place for an image of MicroPython")
+    data = file.read_bytes() if file.stat().st_size <= MAX_IMAGE else b""
+    start = _TABLE_OFFSET - board.image_offset
+    if data[start : start + 2] == _TABLE_MAGIC:
+        check(file, board)
+        data = data[board.partitions["ota_0"][0] - board.image_offset :]
+    length = _verify_program(data, board, "program")
+    if length > min(places):
+        raise TooLarge("image-too-large", f"its program has {length:#x} bytes, its partition {min(places):#x}")
+    return data[:length]
+
+
+def _verify_program(data: bytes, board: Board, what: str) -> int:
+    """One bootable program: its magic, chip, segments, their checksum, and the sha256 after them. Its length."""
     if len(data) < _HEADER or data[0] != _MAGIC:
         raise Malformed("image-not-firmware", f"there is no {what} where one should be")
     chip = int.from_bytes(data[12:14], "little")
@@ -213,6 +233,7 @@ def _verify_program(data: bytes, board: Board, what: str) -> None:
         raise Malformed("image-damaged", f"the checksum of its {what} does not hold")
     if data[23] and digest != hashlib.sha256(data[:end]).digest():
         raise Malformed("image-damaged", f"the sha256 of its {what} does not hold")
+    return end + len(digest)
 
 
 def _folded(data: bytes) -> bytes:

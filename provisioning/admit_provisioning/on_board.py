@@ -154,9 +154,15 @@ def digests():
 
 
 def remove(paths):
-    """Remove files."""
+    """Remove files, and folders of which they were the last."""
     for path in paths:
         os.remove(path)
+        try:
+            while "/" in path[3:]:
+                path = path[: path.rindex("/")]
+                os.rmdir(path)
+        except OSError:
+            pass
 
 
 def copy(pairs):

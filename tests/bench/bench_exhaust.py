@@ -13,8 +13,11 @@ SAMPLED = (
     "tests/strangers/test_cryptography.py",
     "tests/fuzz",
     "tests/e2e/test_releases.py",
+    "tests/esp32/test_image_update.py",
     "tests/host/test_rotating.py",
+    "tests/host/test_succeeding.py",
     "tests/device/test_ownership.py",
+    "tests/device/test_takeover.py",
     "tests/cli/test_ownership_commands.py",
 )
 

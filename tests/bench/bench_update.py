@@ -1,10 +1,13 @@
-"""Power cuts at every write to the flash of an update, each write torn in several places: what was left whole."""
+"""Power cuts at every write to the flash of an update, told anew for each of them, and of one with an image: what was
+left whole. bench_cuts.py tears each write of the former in all its ways.
+"""
 
 from figures import figure
 
 from flash_updates import cuts
 
-TORN = range(0, 16, 2)
+TORN = (0, 8)
+TORN_IMAGE = (0, 6, 14)
 
 
 def main():
@@ -15,5 +18,12 @@ def main():
         yield figure(
             f"power cuts in an update that is {name}: bricks, third states and lost records: 0, of",
             told[name],
-            least=800,
+            least=200,
+        )
+    told = cuts(0, 1, TORN_IMAGE, "image_on_flash.py")
+    for name in sorted(told):
+        yield figure(
+            f"power cuts in an update with an image that is {name}: image and files that do not belong together: 0, of",
+            told[name],
+            least=400,
         )

@@ -39,7 +39,7 @@ class Album:
         for (width, height), scheme in LOOKS:
             await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             await page.set_viewport_size({"width": width, "height": height})
-            await page.screenshot(path=SHOTS / f"{name}-{width}-{scheme}.png")
+            (SHOTS / f"{name}-{width}-{scheme}.png").write_bytes(await phone.picture())
             wide = await phone.run("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert wide <= 0, (name, width)
             if rules := EXAMINED.get(((width, height), scheme)):

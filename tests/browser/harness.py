@@ -41,6 +41,7 @@ class Browser:
         self._picture = folder / "camera.y4m"
         self.server = server or PhoneServer(0)
         self._stack = contextlib.AsyncExitStack()
+        self._free: list[Phone] = []
         self._chromium: Chromium
 
     async def __aenter__(self) -> "Browser":
@@ -94,10 +95,27 @@ class Browser:
         try:
             await phone.start()
             yield phone
-            if phone.troubles:
-                raise AssertionError("\n".join(phone.troubles))
+            phone.check()
         finally:
             await phone.close()
+
+    @contextlib.asynccontextmanager
+    async def lent(self, *kiosks: Peripheral):
+        """A phone as `phone` makes it without settings, which goes from hand to hand: a new one takes as long as two
+        visits. Its page is where the one before has left it; person.py's `guest` empties its wallet. Whoever changes
+        more than that takes a phone of their own. One in whose hands a test failed is not lent again.
+        """
+        phone = self._free.pop() if self._free else await self._stack.enter_async_context(self.phone())
+        phone.choice = kiosks[0] if kiosks else None
+        phone.asked.clear()
+        try:
+            yield phone
+        except BaseException:
+            phone.troubles.clear()  # what broke the test is told; the browser's end has no part in it
+            raise
+        await phone.hang_up()
+        phone.check()
+        self._free.append(phone)
 
     def show(self, text: str | None) -> None:
         """What every camera sees from now on: a QR code of `text`, or a grey wall. A running camera sees no change."""
@@ -132,9 +150,21 @@ class Phone:
         self.context.on("weberror", lambda error: self.troubles.append(str(error.error)))
         self.context.on("console", self._on_console)
         await self.context.expose_binding("admitTestCalls", lambda source: self._tabs[source["page"]]._calls())
-        await self.context.expose_binding("admitTestLeft", lambda source: self._tabs[source["page"]]._left())
+        await self.context.expose_binding("admitTestLeft", lambda source: self._tabs[source["page"]].hang_up())
         await self.context.add_init_script(path=INIT)
         await self._take(await self.context.new_page())
+
+    @property
+    def is_open(self) -> bool:
+        """Is it on the page's first address?"""
+        return self.page.url == self.browser.address
+
+    def check(self) -> None:
+        """Raise what was in the way of its page, if anything was."""
+        found = "\n".join(self.troubles)
+        self.troubles.clear()
+        if found:
+            raise AssertionError(found)
 
     async def open(self, fragment: str = "") -> None:
         """Load the page, as from a link with this fragment."""
@@ -143,7 +173,7 @@ class Phone:
 
     async def reload(self) -> None:
         """Load it anew; its links end, as they do when a page goes."""
-        await self._left()
+        await self.hang_up()
         await self.page.reload()
         await self.page.bring_to_front()
 
@@ -156,7 +186,7 @@ class Phone:
 
     async def close(self) -> None:
         """Close it, with everything that it stored."""
-        await self._left()
+        await self.hang_up()
         await self.context.close()
 
     async def run(self, expression: str):
@@ -179,6 +209,11 @@ class Phone:
     async def tell_browser(self, method: str, **parameters):
         """Call the DevTools protocol for this page."""
         return await self._session.send(method, parameters)
+
+    async def picture(self) -> bytes:
+        """A PNG of what is on the screen now: large, and quickly made."""
+        taken = await self.tell_browser("Page.captureScreenshot", format="png", optimizeForSpeed=True)
+        return base64.b64decode(taken["data"])
 
     async def throttle(self, factor: int) -> None:
         """Let its processor be so many times slower."""
@@ -214,7 +249,8 @@ class Phone:
     def _calls(self) -> None:
         self._kiosk.called_by(self)
 
-    async def _left(self) -> None:
+    async def hang_up(self) -> None:
+        """Its page's links end."""
         if self._kiosk:
             await self._kiosk.left_by(self)
 

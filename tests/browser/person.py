@@ -33,6 +33,21 @@ _WALLET = """(async () => {
 })()"""
 
 
+# As a person would who goes back to the first page, and forgets each site; links that were scanned are forgotten, too.
+_EMPTY = """
+  const { goHome, set, state } = await import("/acts/state.js");
+  const { refresh } = await import("/acts/wallet.js");
+  const { visit } = state;
+  goHome();
+  await visit?.kiosk?.close();
+  for (const { id } of [...(await wallet.sites()), ...(await wallet.lostKeys())]) await wallet.removeSite(id);
+  localStorage.clear();
+  set({ link: null, made: null, near: null });
+  await refresh();
+  goHome(); // which led to the lost keys, if there were any
+"""
+
+
 class Person:
     """Who holds `phone`; `name` is what they call themselves, and what the site calls them."""
 
@@ -102,7 +117,8 @@ class Person:
 
     async def begins(self, fragment: str = "") -> None:
         """Open the page for the first time, choose a name, and have a key made."""
-        await self.phone.open(fragment)
+        if fragment or not self.phone.is_open:
+            await self.phone.open(fragment)
         await self.sees("welcome")
         await self.types("your-name", self.name)
         await self.presses("make-key")
@@ -145,6 +161,11 @@ class Person:
         await self.page.get_by_text(self.words("more"), exact=True).click()
         await self.presses(key)
 
+    async def goes_home(self) -> None:
+        """To the first page from wherever they are, by the phone's Back button; a visit ends by that."""
+        await self.phone.run('import("/acts/state.js").then(({ goHome }) => goHome())')
+        await self.sees("home")
+
     async def leaves(self, kiosk) -> None:
         """End the visit, from the kiosk's page or one that says that it failed; their links end."""
         await self.button("leave").or_(self.button("go-back")).click()
@@ -178,7 +199,8 @@ class Person:
 
     async def makes_keys(self) -> list[bytes]:
         """Their public keys, in a wallet that knows no site yet."""
-        await self.phone.open()
+        if not self.phone.is_open:
+            await self.phone.open()
         await self.sees("welcome")
         return [
             base64.b64decode(each)
@@ -218,17 +240,33 @@ class Person:
 
 
 @contextlib.asynccontextmanager
-async def visitor(browser, place, *rules, name="alice", language="en", shown=None, device="kiosk-1", **settings):
-    """Somebody whose phone chooses the kiosk `device`, `shown` so, that is near: both of them.
+async def guest(browser, *kiosks, name="alice"):
+    """Somebody with a lent phone, whose page knows nobody; nothing of theirs is left on it."""
+    async with browser.lent(*kiosks) as phone:
+        person = Person(phone, name)
+        await phone.page.bring_to_front()
+        yield person
+        await person.wallet(_EMPTY)
+        await person.sees("welcome")
+        for kiosk in kiosks:
+            await kiosk.left()  # a visit that ends just now tells the kiosk so first
 
-    With `rules`, they are let in as Person.is_let_in says, and `settings` are its; else browser.phone's.
+
+@contextlib.asynccontextmanager
+async def visitor(browser, place, *rules, name="alice", shown=None, device="kiosk-1", own=False, **life):
+    """Somebody whose phone chooses the kiosk `device`, `shown` so, that is near: both of them. The phone is a `guest`'s
+    or, if it is their `own`, a new one.
+
+    With `rules`, they are let in as Person.is_let_in says, and `life` is its.
     """
     kiosk = await browser.bluetooth.add(device, place.radio, shown)
-    phones = {"locale": language} if rules else {"locale": language} | settings
-    async with browser.phone(kiosk, **phones) as phone:
-        person = Person(phone, name, language)
+    async with contextlib.AsyncExitStack() as stack:
+        if own:
+            person = Person(await stack.enter_async_context(browser.phone(kiosk)), name)
+        else:
+            person = await stack.enter_async_context(guest(browser, kiosk, name=name))
         if rules:
-            await person.is_let_in(place, *rules, **settings)
+            await person.is_let_in(place, *rules, **life)
         yield person, kiosk
 
 

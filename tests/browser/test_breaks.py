@@ -14,9 +14,9 @@ MESSAGES = range(1, 9)
 MESSAGE_2, OUTCOME = 2, 4
 
 
-def counting(browser, place):
+def counting(browser, place, **phone):
     """Somebody on the first page, who ran `count` the last time, and the kiosk."""
-    return visitor(browser, place, "/r/*", last="count")
+    return visitor(browser, place, "/r/*", last="count", **phone)
 
 
 async def gets_there(alice, before, is_proven=False):
@@ -37,8 +37,8 @@ async def gets_there(alice, before, is_proven=False):
     await alice.reads("result", value=before + 1)
 
 
-async def goes_home(alice, kiosk):
-    """End the visit, and let the link go."""
+async def reloads(alice, kiosk):
+    """Have the page loaded anew, which ends the visit."""
     await alice.phone.reload()
     await alice.sees("home")
     await kiosk.left()
@@ -114,7 +114,7 @@ async def test_the_page_is_loaded_anew_at_each_stage(browser, place):
                 await place.board.expect(f"counter {before + 1}")
             kiosk.fault = None
             gate.open.set()
-            await goes_home(alice, kiosk)
+            await reloads(alice, kiosk)
             await alice.connects()
             if at in (3, OUTCOME):
                 await alice.presses("find-out")
@@ -147,11 +147,12 @@ async def test_the_kiosk_loses_its_power_at_each_stage(browser, place):
             told = [alice.words(key) for key in ("run-done", "run-interrupted")]
             found = [alice.page.get_by_role("heading", name=each, exact=True) for each in told]
             await expect(found[0].or_(found[1]).or_(alice.named("Calibrate")).first).to_be_visible()
-            await goes_home(alice, kiosk)
+            await alice.goes_home()
+            await kiosk.left()
 
 
 async def test_a_kiosk_that_falls_silent_is_given_up(browser, place):
-    async with counting(browser, place) as (alice, kiosk):
+    async with counting(browser, place, own=True) as (alice, kiosk):
         await alice.page.clock.install()
         silent = kiosk.fault = emulated.Silence(2)
         await alice.presses_text("Count")

@@ -33,7 +33,7 @@ def browser(browser):
 
 async def test_values_go_to_a_real_kiosk_and_back(browser, place):
     kiosk = await browser.bluetooth.add("kiosk-1", place.radio)
-    async with browser.phone(kiosk) as phone:
+    async with browser.lent(kiosk) as phone:
         await phone.open()
         assert await phone.run("meet()") == "kiosk-1"
         await phone.run(f"write({GET_ID})")
@@ -45,7 +45,7 @@ async def test_values_go_to_a_real_kiosk_and_back(browser, place):
 
 async def test_a_page_may_disconnect_and_call_again(browser, place):
     kiosk = await browser.bluetooth.add("kiosk-1", place.radio)
-    async with browser.phone(kiosk) as phone:
+    async with browser.lent(kiosk) as phone:
         await phone.open()
         await phone.run("meet()")
         await phone.run("server.disconnect()")
@@ -59,7 +59,7 @@ async def test_a_page_may_disconnect_and_call_again(browser, place):
 
 async def test_a_link_breaks_where_it_is_told_to(browser, place):
     kiosk = await browser.bluetooth.add("kiosk-1", place.radio)
-    async with browser.phone(kiosk) as phone:
+    async with browser.lent(kiosk) as phone:
         await phone.open()
         for at, failed in ((1, "NetworkError"), (2, "")):
             kiosk.fault = emulated.dropping(at)
@@ -78,7 +78,7 @@ CHANGES = [
 
 async def test_messages_are_changed_on_their_way(browser, place):
     kiosk = await browser.bluetooth.add("kiosk-1", place.radio)
-    async with browser.phone(kiosk) as phone:
+    async with browser.lent(kiosk) as phone:
         for fault, expected in CHANGES:
             kiosk.messages.clear()
             await phone.open()
@@ -96,7 +96,7 @@ async def test_messages_are_changed_on_their_way(browser, place):
 async def test_a_message_waits_at_a_gate(browser, place):
     kiosk = await browser.bluetooth.add("kiosk-1", place.radio)
     kiosk.fault = gate = emulated.Gate(2)
-    async with browser.phone(kiosk) as phone:
+    async with browser.lent(kiosk) as phone:
         await phone.open()
         await phone.run("meet()")
         await phone.run(f"write({GET_ID})")
@@ -109,7 +109,7 @@ async def test_a_message_waits_at_a_gate(browser, place):
 async def test_what_a_chooser_may_end_in(browser, place):
     first = await browser.bluetooth.add("kiosk-1", place.radio)
     second = await browser.bluetooth.add("kiosk-1", place.radio, shown="another")
-    async with browser.phone(second) as phone:
+    async with browser.lent(second) as phone:
         await phone.open()
         assert await phone.run("meet()") == "another"
         assert set(phone.offered) == {first.address, second.address}
@@ -127,7 +127,7 @@ async def test_what_a_chooser_may_end_in(browser, place):
 
 async def test_a_kiosk_without_power_is_out_of_reach(browser, place):
     kiosk = await browser.bluetooth.add("kiosk-1", place.radio)
-    async with browser.phone(kiosk) as phone:
+    async with browser.lent(kiosk) as phone:
         await phone.open()
         await phone.run("meet()")
         await place.board.kill()
@@ -137,7 +137,7 @@ async def test_a_kiosk_without_power_is_out_of_reach(browser, place):
 
 async def test_two_pages_of_a_phone_share_a_link(browser, place):
     kiosk = await browser.bluetooth.add("kiosk-1", place.radio)
-    async with browser.phone(kiosk) as phone:
+    async with browser.lent(kiosk) as phone:
         await phone.open()
         await phone.run("meet()")
         other = await phone.other_tab()
@@ -157,7 +157,7 @@ async def test_a_camera_sees_what_it_is_shown(browser):
     image = PIL.Image.frombytes("L", CAMERA, frame[: width * height])
     (code,) = zxingcpp.read_barcodes(image)
     assert (head[:9], code.text) == (b"YUV4MPEG2", "admit://invite#" + "A" * 60)
-    async with browser.phone() as phone:
+    async with browser.lent() as phone:
         await phone.open()
         seen = "navigator.mediaDevices.getUserMedia({video: true}).then((it) => it.getVideoTracks()[0].getSettings())"
         assert (await phone.run(seen))["width"] == width

@@ -8,7 +8,7 @@ from playwright.async_api import expect
 
 from admit import phone_site
 from browser.harness import other_hosts
-from browser.person import Person, visitor
+from browser.person import Person, guest, visitor
 
 MOST_REQUESTS = 80
 DAY_S = 24 * 3600
@@ -32,7 +32,7 @@ async def test_it_starts_without_a_network_and_opens_the_door(browser, place):
 async def test_what_a_visit_loads_and_from_whom(browser, place):
     """A start in one language and a repeat visit, until the result is on the screen: all that a phone waits for."""
     responses = []
-    async with visitor(browser, place, "/r/count", last="count") as (alice, _):
+    async with visitor(browser, place, "/r/count", last="count", own=True) as (alice, _):
         alice.phone.asked.clear()
         alice.phone.context.on("response", lambda response: responses.append(response))
         await alice.phone.reload()
@@ -81,6 +81,8 @@ async def test_two_tabs_are_one_wallet(browser, place):
         await alice.presses_text(alice.words("card-valid"))
         await alice.presses("forget")
         await second.reads("cards-empty")
+        await other.page.close()
+        await alice.reads("cards-empty")
 
 
 async def test_a_key_that_the_browser_has_lost_is_told_with_the_way_back(browser, place):
@@ -106,18 +108,17 @@ CLEAR = """new Promise((done, failed) => {
 
 
 async def test_all_storage_was_cleared(browser, place):
-    async with browser.phone() as phone:
-        alice = Person(phone)
+    async with guest(browser) as alice:
         await alice.is_let_in(place, "/r/calibrate")
         wipe = {"origin": browser.address.rstrip("/"), "storageTypes": "all"}
-        await phone.tell_browser("Storage.clearDataForOrigin", **wipe)
-        await phone.reload()
+        await alice.phone.tell_browser("Storage.clearDataForOrigin", **wipe)
+        await alice.phone.reload()
         await alice.sees("welcome")
 
 
 async def test_a_look_that_nobody_asked_for_fails_in_silence(browser, place):
     """Storage that fails as the page is looked at again: what is drawn stays, and no error goes uncaught."""
-    async with visitor(browser, place, "/r/count", met=False) as (alice, _):
+    async with visitor(browser, place, "/r/count", met=False, own=True) as (alice, _):
         await alice.goes_to("cards")
         await alice.phone.run(
             "IDBDatabase.prototype.transaction = () => { throw new DOMException('gone', 'UnknownError'); };"
@@ -159,7 +160,7 @@ async def test_a_page_that_was_open_for_a_week(browser, place):
     """Link and session are long gone, the clock has moved on, and one of two grants has ended meanwhile."""
     await place.add_board("week-1")
     now = int(time.time())
-    async with visitor(browser, place, device="week-1") as (alice, kiosk):
+    async with visitor(browser, place, device="week-1", own=True) as (alice, kiosk):
         publics = await alice.makes_keys()
         await alice.takes(place, place.issue("alice", publics, ["/r/count"], "week-1", expires=now + DAY_S))
         await alice.knows(place, "week-1")
@@ -195,10 +196,9 @@ async def test_a_private_window_that_refuses_to_store(browser):
 
 
 async def test_no_private_key_can_be_taken_out(browser, place):
-    async with browser.phone() as phone:
-        alice = Person(phone)
+    async with guest(browser) as alice:
         await alice.is_let_in(place, "/r/calibrate")
-        taken = await phone.run(TAKE_OUT)
+        taken = await alice.phone.run(TAKE_OUT)
         assert taken == {"found": 2, "exported": 0}
 
 

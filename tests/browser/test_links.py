@@ -6,7 +6,7 @@ from playwright.async_api import expect
 
 from admit import invitation, links
 from browser.harness import other_hosts
-from browser.person import Person, label, read_code, visitor
+from browser.person import Person, guest, label, read_code, visitor
 
 
 async def test_an_invite_is_redeemed_by_the_camera_and_the_door_opens(browser, place):
@@ -29,8 +29,7 @@ async def test_an_invite_that_somebody_else_has_used(browser, place):
     kiosk = await browser.bluetooth.add("kiosk-1", place.radio)
     fragment = links.on_page(browser.address, place.invite("/r/calibrate")).split("#")[1]
     for name in ("alice", "mallory"):
-        async with browser.phone(kiosk) as phone:
-            person = Person(phone, name)
+        async with guest(browser, kiosk, name=name) as person:
             await person.begins(fragment)
             await person.sees("link")
             await person.presses("redeem", name="kiosk-1")
@@ -90,8 +89,7 @@ STRANGE = {
 
 async def test_a_code_that_is_none_of_ours(browser):
     """A sentence and a way on, whether it was scanned or pasted; and what it says goes nowhere."""
-    async with browser.phone() as phone:
-        alice = Person(phone)
+    async with guest(browser) as alice:
         await alice.begins()
         for text, reason in STRANGE.items():
             browser.show(text)
@@ -109,7 +107,7 @@ async def test_a_code_that_is_none_of_ours(browser):
             if await alice.page.locator("main").get_attribute("data-view") == "scan":  # beside which one may type
                 await alice.presses("cancel")
             await alice.sees("home")
-        assert other_hosts(phone) == []
+        assert other_hosts(alice.phone) == []
 
 
 async def test_what_stands_in_the_address_is_a_secret_and_leaves_it_at_once(browser, place):

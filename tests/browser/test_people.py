@@ -7,7 +7,7 @@ from playwright.async_api import expect
 from admit_protocol import rule
 from browser import emulated
 from browser.album import Album
-from browser.person import Person, label, read_code
+from browser.person import guest, label, read_code
 
 
 @contextlib.asynccontextmanager
@@ -15,8 +15,8 @@ async def two(browser, place):
     """Two people's phones, each with a radio of its own, and the kiosk near both."""
     one = await browser.bluetooth.add("kiosk-1", place.radio)
     other = await browser.bluetooth.add("kiosk-1", place.radio)
-    async with browser.phone(one) as first, browser.phone(other) as second:
-        yield Person(first, "alice"), Person(second, "bob")
+    async with guest(browser, one, name="alice") as alice, guest(browser, other, name="bob") as bob:
+        yield alice, bob
 
 
 async def test_a_card_is_shared_narrower_and_opens_the_door(browser, place):

@@ -25,6 +25,7 @@ PICTURES = os.environ.get("ADMIT_PICTURES")
 VIEWS = {
     "waiting": ([], "Scan with your phone", "Mit dem Handy scannen"),
     "newcomer": (["newcomer asks"], "Somebody new asks to be let in", "Jemand Neues bittet um Einlass"),
+    "takeover": (["takeover 167"], "to change hands in 6 days 23 hours", "wechselt in 6 Tagen 23 Stunden den Besitzer"),
     "hello": (["visitor alice"], "Hello alice", "Hallo alice"),
     "code": (["asker alice", "code 042317"], "Code for alice", "Code für alice"),
     "bye": (["visitor alice", "visitor "], "Thank you, alice", "Danke, alice"),

@@ -29,7 +29,7 @@ def alice(loop, browser, place):
 
 
 async def test_a_first_visit_from_the_label_on_the_kiosk(browser, place):
-    async with visitor(browser, place) as (alice, kiosk):
+    async with visitor(browser, place, own=True) as (alice, kiosk):
         await alice.begins(label(place))
         assert "#" not in alice.page.url
         await alice.sees("link")
@@ -160,7 +160,7 @@ async def test_a_grant_that_has_ended(browser, place):
 @pytest.mark.parametrize("years", [-1, 1])
 async def test_a_phone_whose_clock_is_a_year_off_still_opens_the_door(browser, place, years):
     """The kiosk knows the time, not the phone: a grant that seems to have ended is brought all the same."""
-    async with visitor(browser, place) as (alice, _):
+    async with visitor(browser, place, own=True) as (alice, _):
         await alice.page.clock.set_system_time((time.time() + years * YEAR_S) * 1000)
         now = int(time.time())
         await alice.is_let_in(place, "/r/open", not_before=now - 3600, expires=now + 3600)

@@ -1,4 +1,4 @@
-"""`esp32` of MicroPython, on the Unix port: NVS and the partition that runs.
+"""`esp32` of MicroPython, on the Unix port: NVS and partitions, with ADMIT_CHIP_OTA=folder OTA ones (board_ota.py).
 
 Written from docs/library/esp32.rst, ports/esp32/{esp32_nvs,esp32_partition,mphalport}.c and ESP-IDF's nvs_flash (its
 documentation, and nvs_page, nvs_storage). At least as strict as the chip: names of at most 15 characters, values as
@@ -14,6 +14,7 @@ erasure of a page. Must not know what is kept.
 import json
 import os
 
+import board_ota
 import board_power
 import board_wire
 
@@ -88,9 +89,16 @@ class _Flash:
         self._erased = True
         board_wire.tell(b"Q", page, _PAGES)
 
+    def arrives(self, name, length):
+        """How much of a change of another partition comes to pass. With ADMIT_CHIP_CUT_IN only that one counts."""
+        if name == (os.getenv("ADMIT_CHIP_CUT_IN") or name):
+            self._cut -= 1
+            if self._cut == 0:
+                return length // 2
+        return length
+
     def _step(self):
-        self._cut -= 1
-        if self._cut == 0:
+        if self.arrives("nvs", 1) < 1:
             board_power.cut()
 
 
@@ -164,41 +172,6 @@ def _entries(item):
     return 1 + data + max(1, -(-data // (_PAGE_ENTRIES - 1)))
 
 
-class Partition:
-    """A partition of the flash: the one that runs, or `nvs`, which can be erased under NVS."""
-
-    BOOT, RUNNING = 0, 1
-    TYPE_APP, TYPE_DATA = 0, 1
-
-    def __init__(self, id, block_size=4096):
-        self._label = "factory" if id in (self.BOOT, self.RUNNING) else id
-        if self._label not in _PARTITIONS:
-            raise OSError(2)
-
-    @staticmethod
-    def find(type=0, subtype=0xFF, label=None, block_size=4096):
-        """The partitions of a type, and of a label if one is given."""
-        found = [each for each in _PARTITIONS if _PARTITIONS[each][0] == type and label in (None, each)]
-        return [Partition(each) for each in found]
-
-    def info(self):
-        return _PARTITIONS[self._label] + (self._label, False)
-
-    def ioctl(self, command, argument):
-        """The block device's: 4 the number of blocks, 5 their size, 6 erase one."""
-        blocks = _PARTITIONS[self._label][3] // 4096
-        if command == 4:
-            return blocks
-        if command == 5:
-            return 4096
-        if command == 6 and self._label == "nvs":
-            if not 0 <= argument < blocks:
-                raise OSError(-260 if argument == blocks else -258)  # ESP_ERR_INVALID_SIZE, ESP_ERR_INVALID_ARG
-            _flash.erase(argument)
-            return 0
-        raise NotImplementedError
-
-
 # type, subtype, address, size: ports/esp32/partitions-4MiB.csv
 _PARTITIONS = {
     "nvs": (1, 2, 0x9000, 0x6000),
@@ -206,3 +179,50 @@ _PARTITIONS = {
     "factory": (0, 0, 0x10000, 0x1F0000),
     "vfs": (1, 0x81, 0x200000, 0x200000),
 }
+_FILES = ("otadata", "ota_0", "ota_1")
+_folder = os.getenv("ADMIT_CHIP_OTA")
+
+
+class Partition(board_ota.Partition):
+    """A partition of the flash. `nvs` can be erased under NVS."""
+
+    def ioctl(self, command, argument):
+        if command == 6 and self._name == "nvs":
+            self._reach(argument * board_ota.BLOCK, board_ota.BLOCK)
+            _flash.erase(argument)
+            return 0
+        return super().ioctl(command, argument)
+
+
+class _File:
+    """A partition's bytes, in a file of the PC."""
+
+    def __init__(self, path):
+        self._file = open(path, "r+b")
+
+    def read(self, at, length):
+        self._file.seek(at)
+        return self._file.read(length)
+
+    def write(self, at, data):
+        self._file.seek(at)
+        self._file.write(data)
+
+
+def _boot():
+    """The flash with its partitions, after the bootloader: a soft start did not pass it."""
+    if not _folder:
+        Partition.flash = board_ota.Flash({}.get, table=_PARTITIONS)
+        return Partition.flash.start()
+    files = {name: _File(_folder + "/" + name) for name in _FILES}
+    flash = Partition.flash = board_ota.Flash(files.get, _flash.arrives)
+    flash.lost = board_power.cut
+    if board_power.cause() == board_power.SOFT_RESET:
+        with open(_folder + "/running") as file:
+            flash.running = file.read()
+        return
+    with open(_folder + "/running", "w") as file:
+        file.write(flash.start())
+
+
+_boot()

@@ -2,12 +2,15 @@
 
 import json
 import re
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 import age_peer
 from admit import admin, age_file, keyfiles, recovery, shares
+from admit.site import Site
+from admit_provisioning import machine
 from sites import NOW, PASSPHRASE, SEALED, passphrase
 from terminals import Terminal
 
@@ -87,6 +90,40 @@ def test_a_backup_takes_the_place_of_another_only_if_that_is_said(kept, run):
     assert Path(kept).read_bytes() == before
     assert json.loads(run("backup", "-o", kept, "--yes", "--json").stdout)["backup"]["users"] == 1
     assert Path(kept).read_bytes() != before
+
+
+def test_the_doctor_hears_of_backups_here_and_where_one_was_restored(site, run, tmp_path, monkeypatch, no_work):
+    monkeypatch.setattr("admit_cli.command.time.time", lambda: NOW)
+    monkeypatch.setattr(machine.Machine, "usb_ports", lambda self: [])
+
+    def found():
+        rows = json.loads(run("doctor", "--json").stdout)["doctor"]
+        return next(row for row in rows if row["check"] == "backup")
+
+    assert found()["state"] == "warn" and "admit backup -o" in found()["fix"]
+    kept = str(tmp_path / "site.backup")
+    run("backup", "-o", kept)
+    assert found() == {
+        "check": "backup",
+        "state": "ok",
+        "found": "the last one was made 2027-01-15 08:00 UTC",
+        "fix": None,
+    }
+    monkeypatch.setenv("ADMIT_SITE", str(tmp_path / "new"))
+    run("restore", kept)
+    assert found()["state"] == "ok"  # it was made of one
+    run("recovery", "create", "--shares=2", "--threshold=2", "-o", str(tmp_path / "1"), "-o", str(tmp_path / "2"))
+    assert "there are recovery shares" in found()["found"]
+    with closing(Site(tmp_path / "new").registry) as registry:
+        assert [(row.act, row.detail) for row in registry.changes()][-2:] == [
+            ("backup", "this site was made of it"),
+            ("recovery create", "2 shares, any 2 of them"),
+        ]
+
+
+def test_a_backup_that_failed_is_none(site, run, tmp_path, no_work):
+    run("backup", "-o", str(tmp_path / "nowhere/site.backup"), code=2)
+    assert site.registry.last_done("backup") is None
 
 
 def test_whoever_does_not_know_the_passphrase_makes_no_backup(site, run, passphrase_file, tmp_path):

@@ -43,6 +43,14 @@ def test_a_key_is_exchanged_and_visitors_do_not_notice(kiosk):
     assert second["old"] == told["fingerprint"]
     kiosk.admit("journal kiosk-1")
     kiosk.admit("journal verify")
+    site, away = kiosk.folder / "site", kiosk.folder / "away"
+    shutil.copytree(site / "wallets/alice", away)
+    kiosk.admit("rotate --authority --yes")
+    kiosk.admit("sync")
+    kiosk.admit("invoke kiosk-1 open seconds=1", ADMIT_WALLET=away)  # which nobody has told
+    assert (away / "anchor.cbor").read_bytes() == (site / "anchor.cbor").read_bytes()
+    (mine,), (kept,) = [list(each.glob("grants/*")) for each in (away, site / "wallets/alice")]
+    assert mine.read_bytes() == kept.read_bytes()
     assert kiosk.secrets_shown() == []
     told = kiosk.admit("decommission kiosk-1 --lost --yes --later")
     assert "struck off" in told.stderr and told.stdout == ""

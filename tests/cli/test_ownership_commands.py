@@ -183,12 +183,16 @@ def test_what_is_refused_at_the_desk(desks, kiosk, other):
     folder = kiosk.folder
     (folder / "own.pub").write_bytes(kiosk.site.anchor.encode())
     (folder / "rubbish").write_bytes(b"\x83\x01\x02\x03")
+    (folder / "text").write_text("no paper of admit's\n")
     for words, code, why in (
         ("transfer kiosk-1 --to own.pub --yes", 5, "transfer-same-site"),
         ("transfer nobody --to other.pub --yes", 3, "registry-no-device"),
-        ("transfer kiosk-1 --to rubbish --yes", 1, "cose-key"),
+        ("transfer kiosk-1 --to rubbish --yes", 1, "anchor-file"),
         ("adopt rubbish --yes", 1, "voucher-file"),
-        ("receipt rubbish", 1, "cose-tag"),
+        ("adopt text --yes", 1, "voucher-file"),
+        ("receipt rubbish", 1, "receipt-structure"),
+        ("receipt text", 1, "receipt-structure"),
+        ("wipe-certificate verify text", 1, "wipe-file"),
     ):
         assert f"({why})" in desks.admit(words, code=code).stderr, words
     desks.admit("transfer kiosk-1 --yes", code=2)

@@ -3,6 +3,7 @@
 Among the releases is a bad one: the fleet heals by itself. tests/bench/bench_rollout.py does the same with twenty.
 """
 
+import hashlib
 import signal
 from unittest import mock
 
@@ -16,6 +17,7 @@ from admit_cli import update_commands
 from admit_cli.command import CommandLine
 from cli_kiosk import Beside, Typist, another_site
 from release_files import with_parts
+from rom_loader.image import program
 from sites import new_site, passphrase
 from update_bench import release
 
@@ -96,6 +98,20 @@ def test_a_release_is_built_for_the_boards_that_the_site_has_and_proven(fleet):
     shown = fleet.data("release inspect", again)
     assert shown == told | {"length": shown["length"]} and len(shown["list"]) == shown["files"] > 100
     assert fleet.admit("release inspect", again).stdout.startswith("version     0.9.0\n")
+
+
+def test_micropythons_own_image_comes_along_for_boards_with_a_place_for_it(fleet, tmp_path):
+    app, file = tmp_path / "app.bin", tmp_path / "image.admit"
+    app.write_bytes(program("esp32", bytes(5000)))
+    build = ("release build --version 0.9.4 --image", app, "-o", file)
+    assert "(release-image)" in fleet.admit(*build, code=5).stderr
+    app.write_bytes(program("esp32c3", bytes(5000)))
+    assert "(image-other-chip)" in fleet.admit(*build, "--board esp32_generic_ota", code=5).stderr
+    app.write_bytes(program("esp32", bytes(5000)))
+    told = fleet.data(*build, "--board esp32_generic_ota")
+    assert told["image_bytes"] == app.stat().st_size
+    assert told["image_sha256"] == hashlib.sha256(app.read_bytes()).hexdigest()
+    assert "\nimage bytes " in fleet.admit("release inspect", file).stdout
 
 
 def test_what_is_wrong_with_a_release_is_said_before_anybody_is_visited(fleet, tmp_path):
@@ -189,16 +205,26 @@ def test_what_was_stopped_by_ctrl_c_goes_on_with_the_same_command(fleet):
     assert fleet.states() == {"lobby-3": "updated"}
 
 
-def test_who_has_no_site_but_a_wallet_brings_it_too(fleet, tmp_path):
-    """A courier's laptop: the release in a file, the rights in a wallet."""
+def test_what_a_courier_brings_is_known_at_the_desk_by_what_they_take_home(fleet, tmp_path):
+    """A courier's laptop: the release in a file, the rights in a wallet of their own. The desk reaches nobody."""
+    dora = tmp_path / "dora"
+    fleet.admit("wallet new", dora)
+    fleet.admit("user add dora --key", dora / "public.pem")
+    fleet.admit("grant dora --allow release:GET,POST,PUT --on lobby-4 --output", tmp_path / "dora.admit")
+    fleet.admit("wallet accept", dora, tmp_path / "dora.admit")
     file = fleet.file("2.2.0")
-    laptop = {"ADMIT_SITE": tmp_path / "none", "ADMIT_WALLET": fleet.site.folder / "wallets" / "admin"}
+    with mock.patch.object(fleet, "way", lambda _: open_transport("udp://127.0.0.1:9")):
+        fleet.admit("update lobby-3 lobby-4", file, code=6)
+    laptop = {"ADMIT_SITE": tmp_path / "none", "ADMIT_WALLET": dora}
     assert fleet.admit("release inspect", file, **laptop).stdout.startswith("version     2.2.0\n")
     said = fleet.admit("update lobby-4", file, **laptop).stderr
-    assert "lobby-4  updated" in said
-    done = fleet.admit("update lobby-4", file)
-    assert "it runs 2.2.0 already" in done.stderr
-    assert fleet.states() == {"lobby-4": "updated"}
+    assert "lobby-4  updated" in said and "admit courier give" in said
+    assert fleet.states() == {"lobby-3": "missed", "lobby-4": "missed"}
+    home = tmp_path / "home.admit"
+    assert fleet.data("courier give -o", home, **laptop)[0]["device"] == "lobby-4"
+    fleet.admit("courier unpack", home)
+    assert fleet.states() == {"lobby-3": "missed", "lobby-4": "updated"}
+    assert fleet.runs("lobby-4") == fleet.data("release inspect", file)["set_hash"]
 
 
 def test_a_terminal_shows_each_device_with_its_step(fleet):

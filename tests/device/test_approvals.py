@@ -54,6 +54,11 @@ class Person(Visitor):
         code, answer = self.tell("/approvals", body)
         return answer[1] if code == coap.CHANGED else answer
 
+    def why(self, name):
+        """The reason why a routine is not offered, or what waits."""
+        query = [(coap.URI_QUERY, ("why=" + name).encode())]
+        return told(self.carry(coap.request(coap.GET, "/approvals", options=query)))[1]
+
     def seen(self):
         """What waits, as this person sees it."""
         return self.tell("/approvals")[1]
@@ -287,6 +292,19 @@ def test_to_ask_for_what_cannot_be_or_needs_nobody_is_refused():
     assert alice.seen() == []
     for body in ({}, {1: POST}, {1: "POST", 2: "/r/open"}, {1: POST, 2: "/r/open", 5: 1}, {4: 5}, [], {1: POST, 2: 5}):
         assert alice.tell("/approvals", body)[1] == "approval-body", body
+
+
+def test_why_something_is_not_offered_is_told_and_nobody_is_asked():
+    rig = new_kiosk()
+    bounds = ("/r/broken", 2, {rule.BOUNDS: {"seconds": [1, 3]}})
+    shut = ("/r/wait", 2, {rule.LIFE: [None, WEDNESDAY - 60]})
+    alice, guard = Person(rig, "alice", ONE + [bounds, shut]), Person(rig, "guard", selectors=GUARDS)
+    assert alice.why("wait") == "rule-expired"
+    assert alice.why("light") == alice.why("") == alice.why("x" * 200) == "rule-none"
+    assert alice.why("broken") == "rule-argument"
+    assert alice.why("open") == []  # with others' consent
+    assert guard.why("broken") == "approval-needless"
+    assert alice.seen() == guard.seen() == []
 
 
 def test_presence_may_be_shown_before_or_after():

@@ -198,7 +198,7 @@ def test_an_old_bundle_or_one_for_another_device_changes_nothing():
         (stranger.bundle(6, ids), "bundle-other-site"),
         (sealed(issuing.bundle(stranger.key, site, "kiosk-1", 6, ids, WEDNESDAY)), "cose-signature"),
         (SITE.bundle(6, ids, to=SITE.key.public), "cose-unsealed"),
-        (issuing.bundle(SITE.key, site, "kiosk-1", 6, ids, WEDNESDAY), "cose-tag"),
+        (issuing.bundle(SITE.key, site, "kiosk-1", 6, ids, WEDNESDAY), "succession-structure"),
         (b"\xd8\x60\x84", "cbor-truncated"),
     ):
         response = phone.request(coap.POST, "/bundle", data)

@@ -1,6 +1,6 @@
 """POST /grants: what is behind a grant is handed in once, verified from its root, and then known; nothing else is."""
 
-from admit_protocol import cbor, coap, coap_numbers, cose, cwt, grant, issuing, journal, journal_reader, p256_curve
+from admit_protocol import cbor, coap, cose, cwt, grant, issuing, journal, journal_reader, p256_curve
 from memory_ports import WEDNESDAY, PowerCut
 from newcomers import Newcomer, Returning, kept, sign_key_of
 from rig import ALL, Site
@@ -240,5 +240,5 @@ def test_it_is_written_down_who_came_by_which_grant():
     assert (record.who, record.extra[journal.BY]) == (journal.person(bea.key.public), grant.parse(leaf).id)
 
 
-def test_a_get_is_no_way_to_ask_for_them():
-    assert Visitor(new_kiosk()).ask(coap.GET, "/grants").code == coap_numbers.METHOD_NOT_ALLOWED
+def test_a_get_tells_of_none_but_those_that_were_signed_anew():
+    assert Visitor(new_kiosk()).ask(coap.GET, "/grants").payload == cbor.encode([])

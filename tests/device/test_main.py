@@ -34,6 +34,12 @@ def test_what_ends_a_trial_is_written_down():
             assert os.listdir(folder.path) == ["trial"]
 
 
+def test_what_has_proven_itself_starts_again_and_nothing_is_written_down():
+    with Folder() as folder:
+        note = folder.write("trial", b"b3")
+        assert main.end_trial(ValueError(), note) and folder.read("trial") == b"b3"
+
+
 def test_nothing_is_written_down_where_nothing_is_on_trial():
     for text in (b"", b"b0", b"b2trial-heap", None):
         with Folder() as folder:

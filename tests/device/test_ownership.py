@@ -3,11 +3,13 @@
 import asyncio
 import os
 
+from admit_device import faults
 from admit_device.invocations import DONE
 from admit_protocol import cbor, coap, coap_numbers, credential, journal, journal_reader, receipt
 from admit_protocol.kdf import sha256
 from memory_ports import WEDNESDAY, Memory, PowerCut
 from owners import EAST, SOUTH, Heir, Owner, described, owners_grant, voucher
+from remembered import remembering
 from rig import Phone, Site
 from visitors import ROUTINES, SITE, Visitor, gate, grant_of, id_of, key_of, new_kiosk, reason
 
@@ -46,6 +48,7 @@ def test_a_voucher_brings_a_device_to_its_next_owner_and_nothing_of_the_old_one_
         heir = Heir(rig, [voucher(rig.public)], server=getattr(rig, server))
         assert heir.take() is None
         assert described(rig)[1] == "commissioned"
+        assert rig.scrubbed is False  # the next start does it
         assert described(rig)[2] == heir.paper and rig.public != before
         assert alice.ask(coap.GET, "/r").code == coap_numbers.UNAUTHORIZED  # her session is over
         assert rig.radio.name == "kiosk-1"
@@ -64,6 +67,29 @@ def test_who_counted_at_the_old_site_is_a_stranger_now():
     assert alice.ask(coap.GET, "/r").code >= 0x80
     rig.boot()
     assert Visitor(rig, by_value=False).ask(coap.GET, "/r").code >= 0x80
+
+
+def test_nobody_of_the_old_site_keeps_a_place_on_the_air():
+    rig, heir = new_kiosk(), None
+    alice = Visitor(rig)
+    assert alice.invoke("open").code == coap.CHANGED
+    heir = Heir(rig, [voucher(rig.public)], server=rig.cable)
+    assert heir.take() is None
+    for _ in range(15):  # she goes on asking for what anybody may have
+        rig.pass_s(2.5)
+        if alice.number in rig.radio.closed:
+            break
+        alice.plain(coap.GET, "/.well-known/core")
+    assert alice.number in rig.radio.closed
+
+
+def test_the_log_of_the_old_site_goes_too():
+    rig = new_kiosk()
+    Visitor(rig).invoke("broken")
+    assert "RuntimeError" in repr(faults.lines)
+    heir = Heir(rig, [voucher(rig.public)])
+    assert heir.take() is None
+    assert "RuntimeError" not in repr(faults.lines) and faults.last is None
 
 
 def test_the_old_owner_gets_a_receipt_by_the_old_key():
@@ -293,6 +319,7 @@ def revived(rig, chain, meter):
     return life
 
 
+@remembering
 def test_a_power_cut_at_any_change_leaves_it_with_one_owner_or_the_other():
     past, chain = with_a_past()
     meter, owners = [1 << 20], []

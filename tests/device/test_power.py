@@ -15,6 +15,7 @@ from admit_protocol.errors import StorageError
 from limits import TAIL
 from memory_ports import WEDNESDAY, Dice, HandClock, PowerCut, copied
 from power_supply import Supplied, Supply
+from remembered import remembering
 from rig import Phone, Rig, sealed
 from visitors import SITE, Visitor, grant_of, id_of, reason
 
@@ -192,6 +193,7 @@ def prove_journal(life):
 
 def check_afterwards(life):
     """All that must hold in the next life."""
+    life.dice = Dice(b"next life")
     life.boot()
     assert life.device.boots > life.told.get("boots", 0)
     if "commissioned" in life.told:
@@ -248,21 +250,25 @@ def refuse_everywhere(chapter, files=({}, {})):
         check_afterwards(life)
 
 
+@remembering
 def test_a_power_cut_anywhere_between_factory_and_first_visitor():
     changes, _ = cut_everywhere(chapter_one)
     assert changes >= 10
 
 
+@remembering
 def test_a_power_cut_anywhere_in_a_long_life():
     changes, names = cut_everywhere(chapter_two, long_past())
     assert changes >= 15
     assert "journal-b" in names and "invocations-b" in names  # both lists have rotated
 
 
+@remembering
 def test_storage_may_refuse_anything_between_factory_and_first_visitor():
     refuse_everywhere(chapter_one)
 
 
+@remembering
 def test_storage_may_refuse_anything_in_a_long_life():
     refuse_everywhere(chapter_two, long_past())
 

@@ -55,7 +55,7 @@ DELETE /bundle             4.01    4.05    4.05    4.05    4.05
 GET    /time               4.01    2.05    2.05    2.05    2.05
 POST   /time               4.01    4.00    4.00    4.00    4.00
 PUT    /time               4.01    4.05    4.05    4.05    4.05
-GET    /grants             4.01    4.05    4.05    4.05    4.05
+GET    /grants             4.01    2.05    2.05    2.05    2.05
 POST   /grants             4.01    4.00    4.00    4.00    4.00
 DELETE /grants             4.01    4.05    4.05    4.05    4.05
 GET    /enrol              4.01    4.03    4.03    4.03    2.05
@@ -86,6 +86,10 @@ GET    /ownership          4.01    4.03    4.04    4.04    4.04
 POST   /ownership          4.01    4.00    4.00    4.00    4.00
 PUT    /ownership          4.01    4.00    4.00    4.00    4.00
 DELETE /ownership          4.01    4.05    4.05    4.05    4.05
+GET    /takeover           4.01    2.05    2.05    2.05    2.05
+POST   /takeover           4.01    4.00    4.00    4.00    4.00
+PUT    /takeover           4.01    4.05    4.05    4.05    4.05
+DELETE /takeover           4.01    4.03    4.03    4.03    4.04
 GET    /reset              4.01    4.03    4.03    4.03    4.05
 POST   /reset              4.01    4.03    4.03    4.03    4.00
 GET    /nowhere            4.01    4.03    4.03    4.03    4.04

@@ -4,8 +4,9 @@ from admit_device.identity import ANCHOR, CREDENTIAL, NEXT, OLD, SECRET
 from admit_protocol import cbor, coap, coap_numbers, credential, issuing, journal_reader, rotation
 from admit_protocol.errors import Untrusted, Unverified
 from admit_protocol.kdf import sha256
-from memory_ports import WEDNESDAY, PowerCut
+from memory_ports import WEDNESDAY, Dice, PowerCut
 from power_supply import Powered, Supply
+from remembered import remembering
 from rig import Phone, Rig, Site
 from visitors import ROUTINES, SITE, Visitor, new_kiosk, reason
 
@@ -253,6 +254,7 @@ def rotate_fully(rig, done):
     done["confirmed"] = True
 
 
+@remembering
 def test_a_power_cut_anywhere_leaves_exactly_one_key_that_works():
     lived = new_kiosk()
     assert Visitor(lived).ask(coap.POST, "/login").code == coap.CHANGED
@@ -268,6 +270,7 @@ def test_a_power_cut_anywhere_leaves_exactly_one_key_that_works():
         except PowerCut:
             was_cut = True
         rig.power(Supply())
+        rig.dice = Dice(b"next life")
         rig.boot()
         now = told(rig)
         ends.add((now == old, rig.device.identity.kept(NEXT) is None, rig.device.identity.kept(OLD) is None))

@@ -36,4 +36,4 @@ def test_its_health_names_its_faults():
 
 def test_each_of_them_is_a_resource_of_its_name():
     answers = ["approvals", "bundle", "core", "enrol", "grants", "health", "id", "identity", "journal", "presence"]
-    assert sorted(_ANSWERS) == sorted(answers + ["ownership", "release", "reset", "time"])
+    assert sorted(_ANSWERS) == sorted(answers + ["ownership", "release", "reset", "takeover", "time"])

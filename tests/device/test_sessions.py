@@ -385,3 +385,21 @@ def test_a_session_adopts_a_grant_of_its_own_key_alone():
     with raises(Untrusted, "grant-other-key"):
         adopt(alices, session)
     assert session.newcomer
+
+
+def test_who_has_logged_out_keeps_no_place_on_the_air():
+    rig = new_kiosk()
+    alice = Visitor(rig)
+    assert alice.ask(coap.POST, "/login").code == coap.CHANGED
+    rig.pass_s(2.5)
+    for _ in range(12):
+        alice.plain(coap.GET, "/.well-known/core")
+        rig.pass_s(2.5)
+    assert rig.radio.closed == []
+    assert alice.ask(coap.DELETE, "/login").code == coap.DELETED
+    rig.pass_s(0)
+    assert rig.radio.closed == []  # the answer has time to go out
+    for _ in range(12):
+        alice.plain(coap.GET, "/.well-known/core")
+        rig.pass_s(2.5)
+    assert rig.radio.closed == [alice.number]

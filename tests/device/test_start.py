@@ -1,5 +1,6 @@
 """start.py joins a board to the device app; a fault in the site's routines never stops the device."""
 
+import asyncio
 import sys
 
 import start
@@ -30,8 +31,9 @@ BROKEN = {
     "error": (b"1 / 0", "routines: ZeroDivisionError"),
     "exit": (b"raise SystemExit", "routines: SystemExit"),
     "import": (b"import nothing_like_that", "routines: "),
+    "secret": (b"raise ValueError('a secret')", "routines: ValueError at "),
     "declaration": (SOURCE.replace(b"def open", b"def " + 40 * b"o"), "routines: LocalError: routine-name"),
-    "talkative": (b"raise ValueError(200 * 'x')", "routines: ValueError: xxx"),
+    "talkative": (b"raise ImportError(200 * 'x')", "routines: ImportError: xxx"),
 }
 
 
@@ -161,11 +163,30 @@ def test_routines_that_starved_the_watchdog_are_left_out_once():
         board = Board(folder.write("routines.py", SOURCE))
         board.reset_cause = "watchdog"
         assert run(board)[1] == {}
-    assert board.faults == ["routines: RuntimeError: the watchdog ended the last run"]
+    assert board.faults == ["routines: the watchdog ended the last run"]
     board = Board()
     board.reset_cause = "watchdog"
     run(board)
     assert board.faults == []
+
+
+class Refusing:
+    """What ports.updates() gives on a flash that takes nothing any more."""
+
+    def fail(self, reason):
+        raise StorageError("storage-failed")
+
+
+def test_a_trial_without_end_is_ended_though_the_flash_refuses_to_say_so():
+    board, real = Board(), start._TRIAL_S
+    board.trial, board.updates, start._TRIAL_S = "on", Refusing, 0
+    try:
+        asyncio.run(start._limit(board))
+        raise AssertionError("it goes on")
+    except Reset:
+        assert board.repl is False
+    finally:
+        start._TRIAL_S = real
 
 
 def test_a_fault_of_the_app_leaves_a_factory_board_to_the_repl():

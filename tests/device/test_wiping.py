@@ -5,6 +5,7 @@ from admit_protocol import anchor, cbor, coap, coap_numbers, wipe
 from admit_protocol.errors import StorageError
 from memory_ports import Memory, PowerCut
 from power_supply import Powered, Supply
+from remembered import remembering
 from rig import Phone, Site
 from visitors import SITE, Visitor, new_kiosk, reason
 
@@ -63,8 +64,16 @@ def test_a_device_that_is_decommissioned_leaves_its_word_and_nothing_else():
     assert (certificate.boots, certificate.reason, certificate.at) == (1, "sold", rig.clock.now())
     assert rig.restarted is None
     rig.pass_s(1)
-    assert rig.restarted is False
+    assert (rig.scrubbed, rig.restarted) == (True, False)
     check_gone(rig, data)
+
+
+def test_nothing_is_written_after_the_last_word():
+    rig = lived_in()
+    rig.device.journal.count_failure("ccm-tag")  # due to be told at once
+    certificate = proven(decommission(Visitor(rig, "admin")), rig)
+    rig.device.expire()
+    assert rig.device.journal.count == certificate.count and "journal-a" not in rig.storage.names()
 
 
 def test_until_the_key_is_erased_it_answers_the_same_again_and_serves_nobody():
@@ -134,6 +143,7 @@ def told_by(rig):
     return data, False
 
 
+@remembering
 def test_a_power_cut_anywhere_ends_in_the_old_life_or_in_none():
     lived = lived_in()
     files = lived.storage.files, lived.keystore.files
@@ -170,6 +180,7 @@ def test_a_power_cut_anywhere_ends_in_the_old_life_or_in_none():
     assert lives == {"commissioned", "factory"} and cut > 10
 
 
+@remembering
 def test_storage_may_refuse_any_of_it_and_whoever_asks_again_goes_on():
     lived = lived_in()
     refused = 0
@@ -233,6 +244,7 @@ def test_a_site_is_forgotten_but_for_what_is_the_boards():
     assert storage.names() == OF_THE_BOARD
 
 
+@remembering
 def test_a_device_changes_its_site_in_one_write():
     lived, other = lived_in(), Site("other", b"other")
     secret = bytes(31) + b"\x07"

@@ -213,6 +213,15 @@ BAD = {
     ),
     "lacks a module": (("start", b"import json\n", b"import json\nimport nowhere\n"), "trial-exception: ImportError"),
     "throws as it runs": (then(b"self.nothing()\n"), "trial-exception: AttributeError"),
+    "is cancelled": (then(b"raise asyncio.CancelledError\n"), "trial-exception: CancelledError"),
+    "serves nobody": (
+        (
+            "admit_device/resources",
+            b"        if request.method not in",
+            b"        self.nothing()\n        if request.method not in",
+        ),
+        "trial-loop: AttributeError",
+    ),
     "eats the heap": (then(b"self.fat = list(range(10**9))\n"), "trial-exception: MemoryError"),
     "breaks the radio": (
         ("ports/virtual/radio", b"        self._listener = listener\n", b"        raise OSError(5)\n"),

@@ -180,7 +180,10 @@ def test_damaged_routines_are_disabled_too(tmp_path, monkeypatch):
 
 
 def test_the_boot_button_held_wipes_the_identity_and_only_then(tmp_path):
+    flash = tmp_path / "board/flash.img"
+
     async def story(kiosk, admin):
+        assert admin.grant[40:80] in flash.read_bytes()  # the device knows it
         await kiosk.world.press(BUTTON, 0)
         await power_cycle(kiosk)
         await asyncio.sleep(1)
@@ -198,5 +201,6 @@ def test_the_boot_button_held_wipes_the_identity_and_only_then(tmp_path):
             found = await describe(line)
         assert (found.state, found.credential) == ("factory", None)
         assert kiosk.world.starts[-1] == HARD and kiosk.world.nvs == {}
+        assert admin.grant[40:80] not in flash.read_bytes()  # nor can it be dug out
 
     serve(story, tmp_path)

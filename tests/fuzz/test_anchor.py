@@ -5,8 +5,10 @@ from hypothesis import strategies as st
 
 from admit_protocol import anchor
 from fuzz.strategies import FUZZ, hostile, names, parsed, publics
+from support import vectors
 
-anchors = st.builds(lambda *parts: anchor.Anchor(*parts).encode(), publics, publics, names)
+plain = st.builds(lambda *parts: anchor.Anchor(*parts).encode(), publics, publics, names)
+anchors = plain | st.sampled_from([bytes.fromhex(each["anchor"]) for each in vectors("succession.json")["good"]])
 
 
 @FUZZ

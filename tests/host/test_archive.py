@@ -111,3 +111,28 @@ def test_there_is_what_the_manifest_says_and_nothing_else():
         assert reason(forged(("a", b"x"), rows=[row | wrong])) == "archive-damaged", wrong
     assert reason(forged(("a", b"x"), rows=["a"])) == "archive-damaged"
     assert reason(forged(("a", b"x"), rows=[{}])) == "archive-damaged"
+
+
+def test_a_file_of_holes_is_none_however_large_it_claims_to_be():
+    for size in (1 << 20, 1 << 62):
+        header, data = tarfile.TarInfo("a"), b"1\n0\n1\n".ljust(512, b"\0") + b"x"
+        header.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "a"}
+        header.pax_headers["GNU.sparse.realsize"] = str(size)
+        row = archive._row(Entry("a", b"x".ljust(1 << 20, b"\0"))) | {"size": size}
+        assert reason(forged((header, data), rows=[row])) == "archive-damaged", size
+
+
+def test_nothing_in_it_exhausts_whoever_reads_it():
+    header = tarfile.TarInfo("manifest.json")
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w") as tar:
+        header.size = 100_000
+        tar.addfile(header, io.BytesIO(b"[" * header.size))
+    assert reason(written.getvalue()) == "archive-damaged"
+    long_name = tarfile.TarInfo("././@LongLink")
+    long_name.type, long_name.size = tarfile.GNUTYPE_LONGNAME, 1
+    assert reason((long_name.tobuf(tarfile.GNU_FORMAT) + bytes(512)) * 2000 + forged()) == "archive-damaged"
+
+
+def test_a_time_that_no_file_can_have_is_refused():
+    assert reason(forged(("a", b"x"), rows=[archive._row(Entry("a", b"x", mtime_ns=1 << 63))])) == "archive-damaged"

@@ -248,7 +248,13 @@ def test_what_is_no_site_is_refused(kept, tmp_path):
     stranger = archive.Entry("elsewhere", b"")
     assert reason(backup.parse, repacked(kept, files=[*kept.files, stranger])) == "archive-damaged"
     assert reason(backup.parse, repacked(kept, files=[*kept.files, kept.files[0]])) == "archive-damaged"
-    for wrong in ({"site_id": "no hex"}, {"made_at": None}, {"made_at": "then"}):
+    for wrong in (
+        {"site_id": "no hex"},
+        {"made_at": None},
+        {"made_at": "then"},
+        {"made_at": 1e400},
+        {"made_at": 1 << 50},
+    ):
         assert reason(backup.parse, repacked(kept, wrong)) == "archive-damaged"
     other_site = backup.parse(repacked(kept, {"site_id": "00" * 16}))
     half_a_site = backup.parse(repacked(kept, files=kept.files[:1]))
@@ -262,18 +268,30 @@ def test_what_is_no_site_is_refused(kept, tmp_path):
         assert os.listdir(tmp_path / "new") == []
 
 
+def test_a_backup_does_not_say_where_on_this_machine_a_file_is_made(kept, tmp_path, monkeypatch):
+    for place in (f"sqlite:///{tmp_path}/planted", str(tmp_path / "planted"), "../planted", "data/../../planted"):
+        config = f'registry = "{place}"\n'.encode()
+        files = [entry for entry in kept.files if entry.name != "site/site.toml"]
+        planted = backup.parse(repacked(kept, files=[*files, archive.Entry("site/site.toml", config)]))
+        assert reason(restoring.restore, planted, tmp_path / "new/site") == "restore-elsewhere"
+        assert os.listdir(tmp_path) == ["new"] and os.listdir(tmp_path / "new") == []
+    monkeypatch.setenv("ADMIT_REGISTRY", f"sqlite:///{tmp_path}/said")  # whoever restores it does
+    restoring.restore(planted, tmp_path / "new/site").registry.close()
+    assert (tmp_path / "said").exists()
+
+
 # The power fails
 
 
 def test_wherever_the_power_fails_there_is_a_whole_site_or_none(kept, tmp_path):
-    points, thirds = restore_cuts.of_restore(kept, tmp_path / "new/site", step=2)
-    assert points > 3 * len(kept.files) and thirds == []
+    found = restore_cuts.of_restore(kept, tmp_path / "new/site", step=2)
+    assert found["writes"] > 3 * len(kept.files) and found["cuts"] >= 30 and not found["thirds"] + found["lost"]
 
 
 def test_wherever_the_power_fails_a_database_of_its_own_is_not_in_the_way(kept, tmp_path):
     url = f"sqlite:///{tmp_path}/other.sqlite"
-    points, thirds = restore_cuts.of_restore(kept, tmp_path / "new/site", url, step=25)
-    assert points > 3 * len(kept.files) and thirds == []
+    found = restore_cuts.of_restore(kept, tmp_path / "new/site", url, step=25)
+    assert found["writes"] > 3 * len(kept.files) and not found["thirds"] + found["lost"]
 
 
 def test_what_another_restore_works_on_is_left_to_it(kept, tmp_path):

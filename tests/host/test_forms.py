@@ -211,3 +211,8 @@ def test_a_rule_with_a_life_and_one_that_is_newer_than_this_admit():
         "POST /r/open, until 2027-01-01 00:00 UTC, condition 99, which this admit does not know"
     )
     assert "from 1970-01-01 00:00 UTC" in forms.rule_text(rule.Rule("/r/open", 2, {rule.LIFE: [0, None]}))
+
+
+def test_a_moment_that_a_device_made_up_is_told_as_the_number_that_it_is():
+    for unix in (1 << 40, (1 << 64) - 1, -(1 << 63)):
+        assert forms.utc(unix) == forms.moment_text(unix, ZoneInfo("Europe/Berlin")) == str(unix)

@@ -100,6 +100,8 @@ async def asked(body):
         {1: 5, 2: [[1, 2, "x", 1]] * 65, 3: 9},
         {1: "5", 2: [], 3: 9},
         {1: 5, 2: []},
+        {1: 5, 2: [], 3: 1 << 53},
+        {1: 5, 2: [[1, 1 << 53, "x", 1]], 3: 9},
     ],
 )
 def test_a_log_that_is_none_is_refused(body):
@@ -110,6 +112,18 @@ def test_a_log_that_is_none_is_refused(body):
 
 def test_a_log_is_lines_and_where_to_go_on():
     assert asyncio.run(asked({1: 5, 2: [[4, 2, "x", 3]], 3: 9})) == Log([Line(4, 2, "x", 3)], 5, 9)
+
+
+def test_words_of_a_device_stand_in_one_line():
+    """What has lines of its own could write another device's, or another moment's, into a table, a log or a bundle."""
+    words, shown = "ok\n2026-11-25T10:00:00Z  start 1\x1b[2J\u202e", "ok?2026-11-25T10:00:00Z  start 1?[2J?"
+    shown = shown.replace("?", "\N{REPLACEMENT CHARACTER}")
+    line = asyncio.run(asked({1: 5, 2: [[4, 2, words, 3]], 3: 9})).lines[0]
+    last = {"what": words, "place": words, "boot": 1, "uptime_s": 2, "ended": True}
+    told = {"version": words, "faults": [words], "sensors": {words: 1}, "last_exception": last}
+    read = health.parse(cbor.encode(told))
+    assert line.text == read["version"] == read["faults"][0] == read["last_exception"]["place"] == shown
+    assert list(read["sensors"]) == [shown]
 
 
 # Findings
@@ -271,6 +285,13 @@ def test_no_word_of_a_device_becomes_a_formula(site):
     more = Look("x", Sample(NOW, told(version="=cmd|' /C calc'!A0")), Known())
     parts = diagnosis.bundle(more, diagnosis.Told(), site.registry, "0.1.0", NOW)
     assert b"'=cmd" in parts["history.csv"] and b",=cmd" not in parts["history.csv"]
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff", cbor.encode({1: "1.4.0"}) + b"\0", cbor.encode(cbor.Tag(1, b"x"))])
+def test_what_a_device_says_of_its_release_in_no_form_keeps_nothing_else_out(site, data):
+    parts = diagnosis.bundle(healthy(), diagnosis.Told(release=data), site.registry, "0.1.0", NOW)
+    assert ("release.json" in parts) == (data[:1] == b"\xc1")
+    assert ("- release.json: " in parts["README.txt"].decode()) != ("release.json" in parts)
 
 
 def test_what_could_not_be_had_is_said(site):

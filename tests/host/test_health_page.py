@@ -7,7 +7,8 @@ import pytest
 
 from admit import health_page
 from admit.health_charts import Span, plot, shown
-from samples_of_health import DAY_S, NOW, UTC, healthy, hostile, silent, troubled
+from admit.health_findings import Known, Look, Sample
+from samples_of_health import DAY_S, NOW, UTC, healthy, hostile, silent, told, troubled
 
 WEEK = Span(NOW - 7 * DAY_S, NOW, UTC)
 
@@ -45,6 +46,13 @@ def test_it_loads_and_runs_nothing_whoever_wrote_into_it(page):
     (policy,) = [given["content"] for _, given in found.tags if given.get("http-equiv")]
     assert policy.startswith("default-src 'none'; style-src 'sha256-")
     assert "\x1b" not in page and "\u202e" not in page and "<script>" not in page
+
+
+def test_who_has_other_sensors_each_time_has_no_endless_page():
+    names = [[f"s{number}_{n}" for n in range(8)] for number in range(50)]
+    earlier = [Sample(NOW - 600 * number, told(sensors=dict.fromkeys(each, 1))) for number, each in enumerate(names)]
+    made = health_page.page([Look("x", Sample(NOW, told()), Known(earlier[::-1], 7))], "s", "ab", 7, UTC, NOW)
+    assert made.count("<figure") == 4 + 16 and "Sensor temperature_c" in made and "Sensor s0_7" in made
 
 
 def test_each_plot_says_in_words_what_it_shows(page):

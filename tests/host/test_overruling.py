@@ -60,6 +60,15 @@ def test_what_was_overruled_goes_on_as_ever(site, signer, behind):
     assert (row.epoch, row.base) == (9, 8)
 
 
+def test_a_device_that_claims_an_epoch_beyond_all_numbers_stops_nobodys_work(site, signer, behind):
+    for epoch in (2**64 - 1, 2**63 - 2, 2**31 - 1):
+        with pytest.raises(AdmitError) as caught:
+            overrule(site, signer, epoch)
+        assert caught.value.reason == "bundle-answer"
+    again = admin.give(site, signer, "alice", Access(["kiosk-1"], [OPEN]), NOW)
+    admin.revoke(site, signer, [again], NOW)
+
+
 def test_nobody_overrules_a_device_that_is_not_there(site, signer):
     with pytest.raises(AdmitError) as caught:
         overrule(site, signer, 7, "kiosk-9")

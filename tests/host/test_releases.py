@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import time
+import tracemalloc
 
 import pytest
 
@@ -61,7 +63,8 @@ def test_micropythons_own_image_is_one_more_item(site, signer):
     image = b"\xe9 an image" * 300
     about = [len(image), hashlib.sha256(image).digest()]
     made = releases.pack(signed(signer._signing_key(), site.anchor.site_id, about), FILES, image)
-    assert made.item(len(FILES) + 1) == packed(image)
+    assert made.item(241) == image  # as it is: a board has no room to unpack it in
+    assert made.blobs[about[1]] == packed(image)
     assert releases.read(made.encode(), site.anchor) == made
 
 
@@ -73,6 +76,20 @@ def test_one_other_bit_at_any_byte_is_found(site, made):
         wrong[at] ^= 1 << at % 8
         told.add(reason(bytes(wrong), site.anchor))
     assert told <= CHANGED and len(told) >= 3
+
+
+@pytest.mark.parametrize("filler", [b"\x40", b"\x00", b"\xc0\x00", b"\xa0", b"\x81\x80"], ids=lambda each: each.hex())
+def test_a_file_of_millions_of_nothings_takes_neither_time_nor_memory(site, filler):
+    """32 MB of them were 7 GB, and minutes, before anybody asked for a signature."""
+    number = releases.MAX_LENGTH // len(filler) - 100
+    count = b"\x9a" + number.to_bytes(4, "big")
+    for data in (b"\x85\x01\x40\x40" + count + filler * number, count + filler * number, b"\x85\x01" + filler * number):
+        began, _ = time.process_time(), tracemalloc.start()
+        with pytest.raises(Malformed) as caught:
+            releases.read(data, site.anchor)
+        assert caught.value.reason == "release-file"
+        assert time.process_time() - began < 0.5 and tracemalloc.get_traced_memory()[1] < 1 << 20
+        tracemalloc.stop()
 
 
 def test_a_file_that_was_cut_or_goes_on_is_none(site, made):

@@ -1,9 +1,12 @@
 """Making releases: numbers and floors only rise, a version is one thing for good, and the same input the same bytes."""
 
+import hashlib
+from unittest import mock
+
 import pytest
 
-from admit import releases, releasing
-from admit_protocol.errors import AdmitError
+from admit import keyfiles, releases, releasing, succeeding
+from admit_protocol.errors import AdmitError, Conflict
 from release_files import FILES, build, wish
 from sites import NOW, Site, passphrase
 
@@ -30,6 +33,16 @@ def test_a_version_is_never_given_to_something_else(site, signer):
     assert reason(site, signer, files=OTHERS) == "release-taken"
     assert reason(site, signer, boards=["virtual", "esp32_generic"]) == "release-taken"
     assert reason(site, signer, expires=NOW + DAY_S) == "release-taken"
+    assert reason(site, signer, image=b"an image") == "release-taken"
+
+
+def test_an_image_of_micropython_comes_along(site, signer):
+    image = b"\xe9 an image" * 500
+    made = build(site, signer, image=image)
+    assert made.manifest.image == [len(image), hashlib.sha256(image).digest()] and made.item(241) == image
+    assert build(site, signer, image=image, now=NOW + DAY_S).encode() == made.encode()
+    assert releases.read(made.encode(), site.anchor) == made
+    assert {reason(site, signer, image=other) for other in (None, image[:-1])} == {"release-taken"}
 
 
 def test_numbers_rise_with_each_release(site, signer):
@@ -86,3 +99,14 @@ def test_another_authority_is_no_signer_of_this_site(site):
         releasing.build(site.registry, wrong, wish(), FILES, NOW)
     assert caught.value.reason == "key-passphrase"
     assert site.registry.releases() == []
+
+
+def test_a_version_that_the_key_before_signed_is_not_built_again(site, signer):
+    """Its file would be the same, byte for byte, and refused by whoever follows the new key."""
+    build(site, signer)
+    with mock.patch.object(keyfiles, "_SCRYPT_N", 2):
+        succeeding.succeed(site, signer, NOW + 1, 0)
+    later = site.authority(passphrase)
+    with pytest.raises(Conflict, match="signed with the authority's key before"):
+        build(site, later)
+    assert build(site, later, "1.4.1").manifest.sequence == 2

@@ -213,6 +213,76 @@ def test_the_registry_saying_no_stops_it_with_its_own_words(fleet, monkeypatch):
         fleet.run(rollout)
 
 
+# What stops it is remembered before anything else is done, by whomever
+
+
+@pytest.mark.parametrize("where", ["arrival_is", "rollout_is", "ended"])
+def test_a_program_that_dies_as_a_device_fails_does_not_go_on_by_the_next_call(fleet, monkeypatch, where):
+    """Killed at any of its steps from the failure on: what had been is known, or it is found again at that device."""
+    of = fleet if where == "ended" else fleet.registry
+    kept = getattr(of, where)
+
+    def dies(*arguments, **more):
+        if {"failed", "paused"} & set(arguments[:3]):
+            monkeypatch.undo()
+            raise KeyboardInterrupt
+        return kept(*arguments, **more)
+
+    fleet.answers = {"kiosk-01": BAD}
+    rollout = fleet.begin(pause_on=1)
+    monkeypatch.setattr(of, where, dies)
+    with pytest.raises(KeyboardInterrupt):
+        fleet.run(rollout)
+    fleet.tried = []
+    assert fleet.run(fleet.rollout()) == "paused"
+    assert fleet.tried == (["kiosk-01"] if where == "rollout_is" else [])
+
+
+def test_failures_that_somebody_else_wrote_down_stop_it_before_it_begins(fleet):
+    fleet.begin(pause_on=1)
+    why = "update-went-back", "\0trial\nheap" + "x" * 900
+    fleet.registry.arrival_is(fleet.id, "kiosk-20", "failed", NOW, why=why)
+    assert fleet.run(fleet.rollout()) == "paused" and fleet.tried == []
+    row = fleet.registry.arrivals(fleet.id)[-1]
+    assert row.detail.isprintable() and len(row.detail) == 400
+
+
+@pytest.mark.parametrize("stop", ["paused", "replaced"])
+def test_what_another_desk_stops_is_not_switched_here(fleet, site, signer, stop):
+    """Two admins at once: one sees a failure, or brings a later release, while the other's is under way."""
+    later = build(site, signer, "1.5.0", FILES | {"start.mpy": b"M\x06 later"}).manifest.sequence
+
+    async def meanwhile(may_switch):
+        if stop == "paused":
+            fleet.registry.rollout_is(fleet.id, "paused")
+        else:
+            fleet.registry.begin_rollout(later, "100%", 1, DEVICES[:1], NOW)
+        return None if may_switch() else Conflict("update-held")
+
+    fleet.answers = {"kiosk-02": meanwhile}
+    rollout = fleet.begin("1,2,100%")
+    if stop == "paused":
+        assert fleet.run(rollout) == "paused"
+    else:
+        assert reason(fleet.run, rollout) == "rollout-replaced"
+    assert fleet.tried == DEVICES[:2] and fleet.states()["kiosk-02"] == "held"
+
+
+def test_a_paused_rollout_is_not_got_around_with_other_devices(registry):
+    first = registry.begin_rollout(1, "100%", 1, DEVICES[:3], NOW)[0]
+    registry.rollout_is(first.id, "paused")
+    assert reason(registry.begin_rollout, 1, "100%", 1, DEVICES[2:5], NOW) == "rollout-paused"
+    assert reason(registry.go_on, first.id, None, None, False) == "rollout-paused"
+    assert registry.rollout(first.id).state == "paused"
+    assert registry.begin_rollout(1, "100%", 1, DEVICES[3:5], NOW)[1] == []
+    registry.go_on(first.id, "2,100%", 3, True)
+    row = registry.rollout(first.id)
+    assert (row.state, row.stages, row.pause_on) == ("open", "2,100%", 3)
+    registry.rollout_is(first.id, "paused")
+    assert registry.begin_rollout(1, "100%", 1, DEVICES[2:5], NOW, True)[1] == [first.id, first.id + 1]
+    assert reason(registry.go_on, first.id, None, None, True) == "rollout-replaced"
+
+
 # One way at a time
 
 
@@ -233,8 +303,8 @@ def test_where_a_device_is_outlives_the_registrys_process(registry):
     made = registry.begin_rollout(1, "1,100%", 2, DEVICES[:2], NOW)[0]
     registry.arrival_is(made.id, "kiosk-01", "failed", NOW + 1, 100, "1.3.0", ("update-went-back", "x" * 1000))
     registry.arrival_is(made.id, "kiosk-01", "updated", NOW + 2, 50, "1.4.0")
-    registry.rollout_is(made.id, "paused", "2,100%", 3)
-    registry.rollout_is(made.id, "open")
+    registry.rollout_is(made.id, "paused")
+    registry.go_on(made.id, "2,100%", 3, True)
     row = registry.rollout(made.id)
     assert (row.state, row.stages, row.pause_on) == ("open", "2,100%", 3)
     first = registry.arrivals(made.id)[0]

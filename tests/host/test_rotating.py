@@ -1,19 +1,21 @@
 """A device's key is exchanged by a real site: cut short anywhere, visitors find one key, and the next try goes on."""
 
 import os
+import shutil
 
 import pytest
 
-from admit import collect, journal_store, rotating, withdrawing
+from admit import collect, ending, journal_store, overruling, rotating, syncing, withdrawing
 from admit.editing import editing
 from admit.key_models import RotationRow
 from admit.keyfiles import fingerprint
 from admit.registry_devices import device_of
 from admit.registry_model import newest_notice
+from admit.site import Site as RealSite
 from admit.visit import visit
 from admit_device.journal_page import page, signed_head
 from admit_protocol import cbor, coap, credential, journal
-from admit_protocol.errors import TimedOut, Untrusted, Unverified
+from admit_protocol.errors import AdmitError, TimedOut, Untrusted, Unverified
 from liars import Liar
 from rig import Site
 from rotating_site import LATER, Torn, copied, give_door, new_device, restored, run
@@ -98,6 +100,98 @@ def test_what_waits_for_the_device_is_brought_before_it_forgets_the_old_key(site
     assert site.registry.device("kiosk-1").held_epoch == waiting == rig.device.access.epoch
     assert site.registry.device("kiosk-1").epoch == waiting + 1  # the old key is struck off: sealed to the new one
     assert site.registry.pending_bundles()
+
+
+def test_what_is_said_after_the_device_forgot_the_old_key_and_before_the_desk_knows_gets_there(
+    site, signer, rig, monkeypatch
+):
+    """The desk dies between the two; a revocation meanwhile is sealed to a key that the device no longer has."""
+    alice = give_door(site, "alice")
+    assert opened(rig, alice) == coap.CHANGED
+    with monkeypatch.context() as dying:
+        dying.setattr(rotating, "keep", lambda *_: None)
+        exchange(site, signer, lambda: Liar(rig))
+    with editing(site, signer, LATER) as edit:
+        withdrawing.revoke_user(edit, "alice")
+    assert exchange(site, signer, lambda: Liar(rig)) == site.registry.device("kiosk-1").public
+
+    async def deliver():
+        async with visit(Liar(rig), site.wallet("admin"), "kiosk-1") as session:
+            await syncing.deliver(session, site.registry, "kiosk-1", site.wallet("admin"))
+
+    run(deliver())
+    assert not site.registry.pending_bundles()
+    with pytest.raises(AdmitError) as caught:
+        opened(rig, alice)
+    assert caught.value.reason == "grant-revoked"
+
+
+def test_whoever_visits_next_finishes_it(site, signer, rig, monkeypatch):
+    old = rig.public
+    with monkeypatch.context() as dying:
+        dying.setattr(rotating, "keep", lambda *_: None)
+        exchange(site, signer, lambda: Liar(rig))
+
+    async def finish():
+        async with visit(Liar(rig), site.wallet("admin"), "kiosk-1") as session:
+            await rotating.finish(session, site, signer, site.wallet("admin"), "kiosk-1", LATER)
+
+    for _ in range(2):
+        run(finish())
+        assert site.registry.device_keys("kiosk-1") == [old, rig.device.identity.key.public]
+        assert site.registry.rotation("kiosk-1") is None
+
+
+def restored_before(site, rig, tmp_path):
+    """The site as a backup has it that was made before the device's key was exchanged."""
+    site.registry.close()
+    shutil.copytree(site.folder, tmp_path / "restored")
+    now = RealSite(site.folder)
+    exchange(now, now.authority(passphrase), lambda: Liar(rig))
+    now.registry.close()
+    return RealSite(tmp_path / "restored")
+
+
+def test_a_registry_of_before_is_told_so_and_follows_the_key_when_it_overrules(site, rig, tmp_path):
+    alice, old = give_door(site, "alice"), rig.public
+    assert opened(rig, alice) == coap.CHANGED
+    back = restored_before(site, rig, tmp_path)
+    signer, wallet = back.authority(passphrase), back.wallet("admin")
+    with editing(back, signer, LATER) as edit:
+        withdrawing.revoke_user(edit, "alice")
+
+    async def deliver(overrules):
+        async with visit(Liar(rig), wallet, "kiosk-1") as session:
+            if overrules:
+                with editing(back, signer, LATER) as edit:
+                    overruling.follow_key(edit, signer, wallet.device("kiosk-1"))
+                    overruling.overrule(edit, "kiosk-1", rig.device.access.epoch)
+            return await syncing.deliver(session, back.registry, "kiosk-1", wallet)
+
+    with pytest.raises(AdmitError) as caught:
+        run(deliver(False))
+    assert caught.value.reason == "rotation-unknown-key"
+    with pytest.raises(Untrusted) as caught:
+        run(ending.end(lambda: Liar(rig), back, wallet, "kiosk-1", "sold", LATER, lambda words: None))
+    assert caught.value.reason == "rotation-unknown-key"
+    assert run(deliver(True)).bundles == 1
+    assert back.registry.device_keys("kiosk-1") == [old, rig.device.identity.key.public]
+    assert set(back.registry.dismissed()) == {fingerprint(old)}
+    with pytest.raises(AdmitError) as caught:
+        opened(rig, alice)
+    assert caught.value.reason == "grant-revoked"
+    collected(back, rig)
+    exchange(back, signer, lambda: Liar(rig))
+    back.registry.close()
+
+
+def test_no_registry_follows_a_key_that_came_before_or_was_struck_off(site, signer, rig):
+    met = site.wallet("admin").device("kiosk-1")
+    exchange(site, signer, lambda: Liar(rig))
+    for changed in (met, met._replace(issued_at=LATER * 2)):
+        with pytest.raises(Untrusted), editing(site, signer, LATER) as edit:
+            overruling.follow_key(edit, signer, changed)
+    assert site.registry.device("kiosk-1").public == rig.device.identity.key.public
 
 
 def test_cut_at_any_message_one_key_works_and_the_next_try_goes_on(tmp_path):

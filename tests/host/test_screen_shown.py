@@ -145,6 +145,20 @@ def test_somebody_new_is_helped_and_not_named(shown):
     assert shown.view()["newcomer"] is False
 
 
+def test_that_it_is_to_change_hands_is_shown_beside_whatever_else_is_so(shown):
+    assert "takeover" not in shown.view()
+    hear(shown, "takeover 167")
+    assert shown.view()["takeover"] == 167
+    hear(shown, "visitor alice", "status logged in")
+    assert (seen(shown), shown.view()["takeover"]) == ("hello", 167)
+    for over in ("takeover ", "takeover 1; rm", "takeover 1234567890123"):
+        hear(shown, "takeover 5", over)
+        assert "takeover" not in shown.view()
+    hear(shown, "takeover 5")
+    shown.link(UNPLUGGED)
+    assert "takeover" not in shown.view()
+
+
 @pytest.mark.parametrize(
     "line",
     ["door open", "", "Traceback (most recent call last):", "code 12 34", "code <b>", "code ١٢٣", "codes 123456"],

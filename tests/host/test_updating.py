@@ -53,11 +53,12 @@ class Device:
         self.asked.append(body)
         if method == coap.PUT and body:
             item, offset, _, data = body
-            return self.answer(self.puts.get(item, offset + len(data)))
+            return self.answer(self.puts.get(item, offset + len(data)), offset, len(data))
         operation = body[1] if method == coap.POST else None
         return self.answer(self.puts.get("switch") if operation in (2, 3) else self.staged)
 
-    def answer(self, value):
+    def answer(self, value, *about):
+        value = value(*about) if callable(value) else value
         if isinstance(value, BaseException):
             raise value
         return coap.Message(coap.CONTENT, b"", (), cbor.encode(value))
@@ -204,6 +205,79 @@ def test_a_state_in_another_form_is_none(device, body):
 def test_a_board_without_slots_can_take_nothing(device):
     device.states = [device.state(body={7: None})]
     assert reason(device.update) == "release-no-slots"
+
+
+# Who lies, and would have us stay for ever
+
+
+@pytest.fixture
+def device_with_much(site, signer):
+    """One that lacks a file of several pieces."""
+    noise = b"".join(hashlib.sha256(bytes([number])).digest() for number in range(100))
+    made = Device(build(site, signer, files={"start.mpy": noise}))
+    made.states, made.staged = [made.state()], {1: 0, 2: [[1, 0]], 3: False}
+    return made
+
+
+def test_one_that_goes_to_and_fro_with_a_file_gets_no_further(device_with_much):
+    device_with_much.puts[1] = lambda offset, length: 0 if offset else length
+    assert reason(device_with_much.update) == "release-body"
+
+
+@pytest.mark.parametrize("left", [-1, 241, 1 << 60])
+def test_one_that_has_more_to_look_at_than_there_is_says_nothing(device, left):
+    device.states, device.staged = [device.state()], {1: left, 2: [], 3: False}
+    assert reason(device.update) == "release-body"
+    assert device.count(1) == 1 and len(device.asked) == 1
+
+
+def test_one_that_runs_it_by_one_answer_and_not_by_the_other_is_believed_neither(device):
+    device.states, device.staged = [device.state()], {1: 0, 2: [], 3: True}
+    assert reason(device.update) == "release-body"
+
+
+def test_one_that_takes_a_piece_of_each_visit_and_forgets_it_is_given_up(device_with_much):
+    device = device_with_much
+    device.puts[1] = lambda offset, length: TimedOut("link-dropped") if offset else length
+    assert reason(device.update) == "link-dropped"
+    assert device.count(1) < 100
+
+
+def test_one_that_is_on_trial_every_other_time_is_given_up(device):
+    """Each time it says so it would be waited for anew."""
+    trial = device.state(sequence=9, on_trial=True)
+    device.states = [each for _ in range(500) for each in (trial, device.state())]
+    device.staged = TimedOut("link-dropped")
+    assert reason(device.update) in ("link-dropped", "update-never-back")
+    assert len(device.states) > 300
+
+
+def test_words_of_a_device_stand_in_one_line_and_are_bounded(device):
+    told = "trial-heap\nkiosk-2  updated\x1b[2J" + "x" * 900
+    device.states = [device.state(), device.state(ended=[1, told])]
+    with pytest.raises(Refused) as caught:
+        device.update()
+    assert caught.value.detail.isprintable() and len(caught.value.detail) < 400
+    device.states = [device.state(body={1: "1.4\n0" * 99}, **device.ours)]
+    assert len(device.update().runs.version) <= 64
+
+
+# The same files under another number
+
+
+def test_what_runs_already_is_told_of_a_later_release_of_the_same_files(device):
+    """It may raise the floor, and the number below which nothing is taken."""
+    device.states = [device.state(**device.ours | {"sequence": 0}), device.state(**device.ours)]
+    device.staged = {1: 0, 2: [], 3: True}
+    outcome = device.update()
+    assert (outcome.runs.sequence, outcome.sent, device.count(1), device.count(2)) == (1, 0, 1, 0)
+
+
+def test_a_device_that_knows_nothing_of_that_runs_it_all_the_same(device):
+    device.states = [device.state(**device.ours | {"sequence": 0})]
+    device.staged = {1: 0, 2: [], 3: True}
+    assert device.update().runs.sequence == 0
+    assert device.count(1) == 1
 
 
 # Going back

@@ -1,11 +1,13 @@
 """Taking back, denying and locking down, on each database: what devices are told of it, and that it stays so."""
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from admit import admin, granting, inviting, withdrawing
+from admit.access_models import DismissedRow, NoticeRow
 from admit.admin import Access
 from admit.editing import editing, sync
+from admit.key_models import RotationRow
 from admit.keyfiles import fingerprint
 from admit.suite import HostSuite
 from admit_protocol import bundle, notice, rule
@@ -110,12 +112,42 @@ def test_a_stolen_device_is_told_of_by_all_others(site, signer, say):
     assert edit.changes.devices == ["kiosk-1", "lobby-1"]
     told_of = notice.parse(told(site, "kiosk-1")[5])
     notice.verify(told_of, site.anchor, HostSuite())
-    assert (told_of.number, told_of.devices) == (1, [notice.fingerprint(PUBLICS["kiosk-2"])])
+    assert told_of.devices == [notice.fingerprint(PUBLICS["kiosk-2"])]
     say(withdrawing.revoke_device, signer, "kiosk-2")
-    assert site.registry.notice().number == 1
+    assert site.registry.notice().number == told_of.number
     say(withdrawing.revoke_device, signer, "lobby-1")
     assert len(notice.parse(told(site, "kiosk-1")[5]).devices) == 2
     assert refused(admin.commission, site, signer, "kiosk-2", PUBLICS["kiosk-2"], SEALED, NOW) == "device-revoked"
+
+
+def test_what_is_told_after_a_restore_is_newer_than_what_was_told_before_it(site, signer, say):
+    say(withdrawing.revoke_device, signer, "kiosk-2")
+    known = notice.parse(site.registry.notice().data)
+    with site.registry.reading() as session:  # back to a backup that knows nothing of it
+        session.execute(delete(NoticeRow))
+        session.execute(delete(DismissedRow))
+        session.commit()
+    say(withdrawing.revoke_device, signer, "lobby-1", now=NOW + 60)
+    later = notice.parse(site.registry.notice().data)
+    assert later.number > known.number and later.devices == [notice.fingerprint(PUBLICS["lobby-1"])]
+
+
+def test_however_many_keys_were_exchanged_a_stolen_device_can_be_told_of(site, signer, say):
+    def strike_off(edit):
+        for number in range(500):
+            old = number.to_bytes(64, "big")
+            row = RotationRow(public=b"k%063d" % number, old=old, device_id="kiosk-1", begun_at=NOW, done_at=NOW)
+            row.credential = row.by_old = row.by_new = b""
+            edit.session.add(row)
+            at = NOW + number
+            edit.session.add(DismissedRow(fingerprint=fingerprint(old), device_id="kiosk-1", dismissed_at=at))
+        withdrawing.revoke_device(edit, signer, "kiosk-2")
+
+    say(strike_off)
+    named = notice.parse(site.registry.notice().data).devices
+    assert len(named) == 256 and notice.fingerprint(PUBLICS["kiosk-2"]) in named
+    assert {notice.fingerprint(number.to_bytes(64, "big")) for number in range(245, 500)} <= set(named)
+    assert notice.parse(told(site, "kiosk-1")[5]).devices == named
 
 
 # Invites

@@ -63,10 +63,12 @@ const { routine, run } = await import("../../phone/views/run.js");
 const { sentence } = await import("../../phone/views/explain.js");
 const { h } = await import("../../phone/views/dom.js");
 const { title } = await import("../../phone/views/parts.js");
+const { visit } = await import("../../phone/views/visit.js");
 const { link } = await import("../../phone/views/scan.js");
 const { takeAddress } = await import("../../phone/acts/wallet.js");
 const { removeSite } = await import("../../phone/acts/papers.js");
 const { askWhy } = await import("../../phone/acts/others.js");
+const { explain } = await import("../../phone/visit/more.js");
 const { qr } = await import("../../phone/views/qr.js");
 const { keyLink, parseLink } = await import("../../phone/protocol/label.js");
 const p256 = await import("../../phone/protocol/p256.js");
@@ -188,14 +190,33 @@ test("no two requests for consent look the same", () => {
 });
 
 test("to ask why something is not offered asks nobody for their consent", async () => {
-  const wished = [];
-  const denied = { reason: "rule-outside-window" };
-  const kiosk = { routines: async () => new Map([["open", {}]]), wish: async (_, path) => (wished.push(path), Promise.reject(denied)) };
+  const asked = [];
+  const session = { request: async (...request) => (asked.push(request), Promise.reject({ reason: answers.shift() })) };
+  const answers = ["rule-outside-window", "approval-needless", "rule-argument"];
+  const kiosk = { explain: (name) => explain(kiosk, name), within: (work) => work(session), routines: async () => new Map([["open", {}]]) };
   const told = async (name) => (Object.assign(state, { busy: false, visit: { kiosk } }), await askWhy(name), state.visit.why);
-  assert.deepEqual(await told("open"), { name: "open", error: null }); // it is offered by now, whether others must consent or not
-  assert.deepEqual(wished, []);
-  assert.deepEqual(await told("light"), { name: "light", error: denied });
-  assert.deepEqual([wished, [...state.visit.routines.keys()]], [["/r/light"], ["open"]]);
+  assert.deepEqual(await told("light"), { name: "light", error: { reason: "rule-outside-window" } });
+  assert.equal(state.visit.routines, undefined);
+  for (const name of ["open", "door"]) assert.deepEqual(await told(name), { name, error: null }); // by now they are offered
+  assert.deepEqual([...state.visit.routines.keys()], ["open"]);
+  const why = (name) => [GET, "/approvals", new Uint8Array(0), `why=${name}`];
+  assert.deepEqual(asked, [why("light"), why("open"), why("door")]); // and a GET asks nobody for anything
+});
+
+test("a kiosk that is to change hands is a warning in words, and nothing is in its way", () => {
+  const grants = [];
+  const kiosk = { deviceId: "door-1", site: { id: "5", name: "Site" }, grants, why: () => ({}), hasGrant: false, takeover: null };
+  const said = (seconds) => {
+    Object.assign(kiosk, { takeover: seconds === null ? null : { seconds } });
+    Object.assign(state, { sites: [], draft: {}, visit: { state: "kiosk", kiosk, routines: new Map(), access: null, before: [] } });
+    return texts(visit());
+  };
+  const warning = (time) => `This kiosk is to change hands in ${time}. If nobody told you, tell an admin.`;
+  for (const [seconds, time] of [[3 * 86400 + 7200, "3 days"], [2 * 86400, "2 days"], [2 * 86400 - 1, "47 hours"], [3600, "1 hour"], [0, "1 hour"]]) {
+    assert(said(seconds).includes(warning(time)), said(seconds));
+  }
+  assert(!said(null).includes("change hands"));
+  assert(said(0).includes(STRINGS.leave));
 });
 
 // What others say

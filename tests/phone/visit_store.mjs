@@ -2,12 +2,73 @@
 
 import assert from "node:assert/strict";
 
-import { unbase64url, webcrypto } from "../../phone/protocol/bytes.js";
+import * as anchors from "../../phone/protocol/anchor.js";
+import { hex, unbase64url, unhex, webcrypto } from "../../phone/protocol/bytes.js";
+import * as grants from "../../phone/protocol/grant.js";
 import { keyLink, parseLink } from "../../phone/protocol/label.js";
 import { Wallet } from "../../phone/store/wallet.js";
+import { vectors } from "./support.js";
 import { MemoryDatabase, OPEN, about, granted, newWallet, play, refused, walletWith, world } from "./visit_support.mjs";
 
+const told = vectors("succession.json");
+const [NONE, ONE, TWO] = await Promise.all(told.good.map((each) => anchors.decode(unhex(each.anchor))));
+const SIGNED = await Promise.all(told.grants.map((each) => grants.parse(unhex(each))));
+
+/** A wallet of the vectors' site, as if they were for its key, with the card that the first key signed; that card:
+ * when it ends, its state then, which key has signed it. */
+async function succeeding() {
+  const wallet = new Wallet(new MemoryDatabase());
+  const { id } = await wallet.newSite({ name: "Alice", anchor: NONE });
+  const publics = [SIGNED[0].key, SIGNED[0].sigKey];
+  await wallet.database.transact(["sites"], async (change) => change.put("sites", id, { ...(await change.get("sites", id)), publics }));
+  await wallet.addGrants(id, [SIGNED[0]]);
+  const card = async (time) => {
+    Date.now = () => time * 1000;
+    const [{ grant, state, ends }] = await wallet.grants(id);
+    return [ends, state, SIGNED.findIndex((each) => hex(each.kid) === hex(grant.kid))];
+  };
+  return { wallet, id, card };
+}
+
 await play({
+  async "cards of the authority's key before end with the overlap, and what was signed anew takes their place then"() {
+    const { wallet, id, card } = await succeeding();
+    const [before, after] = [ONE.ends - 1, ONE.ends];
+    assert.deepEqual(await card(before), [undefined, "valid", 0]);
+    await wallet.follow(id, ONE);
+    assert.deepEqual(await card(before), [ONE.ends, "valid", 0]);
+    for (const other of [SIGNED[0], SIGNED[2]]) await refused("cose-signature", wallet.renewGrants(id, [other]));
+    await wallet.renewGrants(id, [SIGNED[1]]);
+    assert.deepEqual(await card(before), [undefined, "valid", 0]); // it counts also where nobody has heard of other keys
+    assert.equal((await card(after))[2], 1);
+    await wallet.follow(id, TWO);
+    assert.deepEqual(await card(before), [TWO.ends, "valid", 1]);
+  },
+
+  async "a card of the key before the last one is over, until it was signed anew"() {
+    const { wallet, id, card } = await succeeding();
+    await wallet.follow(id, TWO);
+    assert.deepEqual(await card(ONE.ends - 1), [0, "expired", 0]);
+    await refused("cose-signature", wallet.renewGrants(id, [SIGNED[1]]));
+    await wallet.renewGrants(id, [SIGNED[2]]);
+    assert.deepEqual(await card(ONE.ends - 1), [undefined, "valid", 2]);
+  },
+
+  async "a wallet follows no fork, goes never back, and no other site's keys"() {
+    const { wallet, id } = await succeeding();
+    const fork = await anchors.decode(unhex(told.fork));
+    const held = async () => hex(anchors.encode((await wallet.site(id)).anchor));
+    for (const { anchor, reason } of told.unverified) await refused(reason, wallet.follow(id, await anchors.decode(unhex(anchor))));
+    await refused("anchor-other-site", wallet.follow(id, { ...TWO, siteId: new Uint8Array(16) }));
+    assert.equal(await held(), told.good[0].anchor);
+    await wallet.follow(id, ONE);
+    await refused("succession-fork", wallet.follow(id, fork));
+    for (const same of [NONE, ONE]) await wallet.follow(id, same);
+    assert.equal(await held(), told.good[1].anchor);
+    await Promise.all([wallet.follow(id, TWO), wallet.follow(id, TWO)]); // two visits at once
+    assert.equal(await held(), told.good[2].anchor);
+  },
+
   async "keys cannot be exported"() {
     const [{ keys }] = await (await newWallet()).sites();
     for (const { privateKey } of Object.values(keys)) {

@@ -18,6 +18,8 @@ from admit_protocol import (
     receipt,
     release,
     rotation,
+    succession,
+    takeover,
     time_answer,
     voucher,
     wipe,
@@ -50,8 +52,17 @@ def half(signer, label, old, new):
     return rotation.sign(signer, label, ID, DEVICE, old.public, new.public, KEY.public)
 
 
+ELSEWHERE = anchor.Anchor(OTHER.public, OTHER.public, "South").encode()
+WORDS = takeover.parse_words(issuing.takeover_words(ID, None, ELSEWHERE, bytes(16), LONG, NOW, NOW + 1))
 OLD_HALF = rotation.parse(half(OTHER, cose.ROTATION, OTHER, KEY))
 NEW_HALF = rotation.parse(half(OTHER, cose.POSSESSION, KEY, OTHER))
+
+
+def agreed(data):
+    """The new key's signature under the words of a succession, as part of one that is good otherwise."""
+    *words, made = papers.read(data, (16, int, 64, 64, int, int), "succession-structure")
+    whole = papers.sign(OTHER, cose.SUCCESSION, words + [made.signature])
+    succession.verify(succession.parse(whole), OTHER.public, ID, 1, SUITE)
 
 
 # kind: (label, a good paper, what reads and verifies it)
@@ -116,6 +127,16 @@ KINDS = {
         half(KEY, cose.POSSESSION, OTHER, KEY),
         lambda data: rotation.verify(OLD_HALF, rotation.parse(data), OTHER.public, ID, DEVICE, SUITE),
     ),
+    "succession": (
+        cose.SUCCESSION,
+        succession.sign(KEY, OTHER, ID, 1, KEY.public, NOW, NOW),
+        lambda data: succession.verify(succession.parse(data), KEY.public, ID, 1, SUITE),
+    ),
+    "successor": (
+        cose.SUCCESSOR,
+        papers.sign(KEY, cose.SUCCESSOR, (ID, 1, KEY.public, KEY.public, NOW, NOW)),
+        agreed,
+    ),
     "voucher": (
         cose.VOUCHER,
         issuing.voucher(KEY, 1, DEVICE, KEY.public, ID, SITE.encode(), None, NOW),
@@ -125,6 +146,21 @@ KINDS = {
         cose.RECEIPT,
         receipt.sign(KEY, ID, DEVICE, LONG, ID, KEY.public, 0, LONG, 1, NOW),
         believe(receipt, KEY.public, ID, DEVICE, SUITE),
+    ),
+    "recovery policy": (
+        cose.RECOVERY_POLICY,
+        issuing.recovery_policy(KEY, ID, 1, 2, [KEY.public, OTHER.public], 86400, NOW),
+        lambda data: takeover.verify_policy(takeover.parse_policy(data), SITE, SUITE),
+    ),
+    "takeover": (
+        cose.TAKEOVER,
+        issuing.takeover_signature(KEY, WORDS),
+        lambda data: takeover.verify_signature(takeover.parse_signature(data), WORDS, SUITE),
+    ),
+    "takeover veto": (
+        cose.TAKEOVER_VETO,
+        issuing.takeover_veto(KEY, ID, bytes(16)),
+        lambda data: takeover.verify_veto(takeover.parse_veto(data), SITE, SUITE),
     ),
     "journal head": (
         cose.JOURNAL_HEAD,

@@ -21,8 +21,9 @@ def test_the_boards_of_the_issue_are_there():
 def test_a_board_with_a_chip_is_whole(name):
     board = boards.load(name)
     assert board.image_offset == (0x1000 if board.chip == "esp32" else 0)  # where the ROM looks for a bootloader
-    assert board.download == f"https://micropython.org/download/{board.image}/"
-    assert board.partitions["nvs"] == (0x9000, 0x6000) and board.partitions["factory"][0] == 0x10000
+    assert board.download == f"https://micropython.org/download/{board.image.removesuffix('-OTA')}/"
+    program = "ota_0" if board.image.endswith("-OTA") else "factory"
+    assert board.partitions["nvs"][0] == 0x9000 and board.partitions[program][0] == 0x10000
     assert {"button", "relay", "buzzer"} < set(board.pins) and {"led", "rgb"} & set(board.pins)
     assert len(set(board.pins.values())) == len(board.pins)
     assert board.pins["button"] == {"esp32": 0, "esp32s3": 0, "esp32c3": 9, "esp32c6": 9}[board.chip]  # BOOT
@@ -74,7 +75,7 @@ def test_a_chip_leads_to_the_first_board_that_has_it():
 
 @pytest.mark.parametrize("name", ["esp32", "no/such/folder", "..", ""])
 def test_a_board_that_there_is_not(name):
-    with pytest.raises(NotFound, match="esp32_generic, esp32_s3_generic") as caught:
+    with pytest.raises(NotFound, match="esp32_generic, esp32_generic_ota, esp32_s3_generic") as caught:
         boards.load(name)
     assert caught.value.reason == "board-unknown"
 

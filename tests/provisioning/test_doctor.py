@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from admit import backup, recovery
 from admit_provisioning import doctor
 from admit_provisioning.doctor import FAIL, OK, WARN, Finding
 from admit_provisioning.machine import Access, Machine, numbers
@@ -67,7 +68,10 @@ def nobody_at_home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def site(tmp_path):
-    return new_site(tmp_path / "site")
+    """A site of which there is a backup."""
+    made = new_site(tmp_path / "site")
+    backup.note(made, NOW, "site.backup")
+    return made
 
 
 def findings(site, now=NOW, **changed):
@@ -138,7 +142,8 @@ def test_what_is_wrong_with_the_site_is_told_and_the_rest_is_looked_at_all_the_s
     (site.folder / "registry.sqlite").write_bytes(b"no database" * 100)
     (site.folder / "authority.pem").chmod(0o644)
     found = not_ok(site)
-    assert {(each.check, each.state) for each in found} == {("site", FAIL), ("authority", FAIL), ("clock", FAIL)}
+    assert {each.check for each in found} == {"site", "authority", "backup", "clock"}
+    assert {each.state for each in found} == {FAIL}
     assert "registry-failed" in found[0].found and "file-readable" in found[1].found
     assert all(each.fix for each in found)
 
@@ -151,6 +156,32 @@ def test_where_the_passphrase_comes_from(site, monkeypatch, tmp_path):
     (site.folder / "site.toml").write_text('keyring = "yes"\n')
     assert [(each.check, each.state) for each in not_ok(site, keyring=False)] == [("passphrase", WARN)]
     assert not_ok(site, keyring=True) == []
+
+
+MONTH = 30 * 86400
+
+
+@pytest.mark.parametrize(
+    "made, has_shares, now, state, said",
+    [
+        (NOW, False, NOW + MONTH, OK, "2027-01-15 08:00 UTC"),
+        (NOW, False, NOW + MONTH + 1, WARN, "2027-01-15 08:00 UTC, and no recovery shares: all is on this machine"),
+        (NOW, True, NOW + 12 * MONTH, OK, "2027-01-15 08:00 UTC, and there are recovery shares"),
+        (None, False, NOW, WARN, "none, and no recovery shares: all is on this machine"),
+        (None, True, NOW, WARN, "none: recovery shares bring back the authority, not the site"),
+    ],
+)
+def test_a_site_that_would_be_lost_with_its_machine_is_warned_of(tmp_path, made, has_shares, now, state, said):
+    bare = new_site(tmp_path / "bare")
+    if made:
+        backup.note(bare, made - 5 * MONTH, "older.backup")
+        backup.note(bare, made, "site.backup")
+    if has_shares:
+        (bare.folder / recovery.FILE).write_bytes(b"")
+    (found,) = [each for each in findings(bare, now) if each.check == "backup"]
+    assert found.state == state and found.found.endswith(said)
+    assert ("admit backup -o" in found.fix) == (state == WARN)
+    assert ("admit recovery create" in found.fix) == (state == WARN and not has_shares)
 
 
 def test_a_check_that_breaks_is_a_failed_one(site):

@@ -10,7 +10,7 @@ from admit_provisioning import boards
 from admit_provisioning.esptool import Link
 from admit_provisioning.flash import flash
 from rom_loader import Faults, RomBoard
-from rom_loader.image import PARTITIONS, image
+from rom_loader.image import OTA_PARTITIONS, PARTITIONS, image
 
 NAMES = [name for name in boards.names() if boards.load(name).chip]
 
@@ -34,7 +34,8 @@ def link(rom):
 def test_a_blank_board_gets_its_image_and_starts_it(name, tmp_path, put):
     board, told, resets = boards.load(name), [], []
     with RomBoard(board.chip, tmp_path / "flash", on_reset=resets.append) as rom:
-        file, found, heard = put(image(board.chip)), [], []
+        partitions = OTA_PARTITIONS if "ota_0" in board.partitions else PARTITIONS
+        file, found, heard = put(image(board.chip, partitions=partitions)), [], []
         chip = flash(link(rom), board, file, told.append, lambda *each: heard.append(each), found=found.append)
         assert rom.flash.read(board.image_offset, file.stat().st_size) == file.read_bytes()
         assert rom.flash.read(0, board.image_offset) == b"\xff" * board.image_offset

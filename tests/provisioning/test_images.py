@@ -11,11 +11,12 @@ import pytest
 from admit_protocol.errors import Conflict, LocalError, Malformed, NotFound, TimedOut, TooLarge, Unsupported, Unverified
 from admit_provisioning import boards, images
 from admit_provisioning.esptool import run
-from rom_loader.image import PARTITIONS, image, program, table
+from rom_loader.image import OTA_PARTITIONS, PARTITIONS, image, program, table
 from sites import new_site
 
 BOARD = boards.load("esp32_generic")
 C3 = boards.load("esp32_c3_generic")
+OTA = boards.load("esp32_generic_ota")
 NEW = "ESP32_GENERIC-20250415-v1.25.0.bin"
 NOW = 1_900_000_000
 
@@ -75,6 +76,39 @@ def test_what_is_no_firmware(data):
     with pytest.raises(Malformed) as caught:
         images.parse(data, BOARD)
     assert caught.value.reason == "image-not-firmware"
+
+
+def test_the_program_alone_comes_out_of_a_whole_image_or_of_a_file_of_its_own(tmp_path):
+    whole, alone = tmp_path / "whole.bin", tmp_path / "app.bin"
+    made = program("esp32", b"the program")
+    whole.write_bytes(image("esp32", b"the program", OTA_PARTITIONS) + bytes(50))
+    alone.write_bytes(made + b"\xff" * 99)
+    assert images.program(whole, OTA) == images.program(alone, OTA) == made
+    told = {}
+    for name, data, board in (
+        ("board", made, BOARD),
+        ("chip", program("esp32c3", b"x"), OTA),
+        ("cut", made[:-40], OTA),
+        ("other", b"\x7fELF" + bytes(99), OTA),
+        ("empty", b"", OTA),
+        ("large", program("esp32", bytes(0x180000)), OTA),
+        ("table", image("esp32", b"x"), OTA),
+        ("damaged", made[:60] + b"?" + made[61:], OTA),
+    ):
+        alone.write_bytes(data)
+        with pytest.raises((Conflict, Malformed, TooLarge)) as caught:
+            images.program(alone, board)
+        told[name] = caught.value.reason
+    assert told == {
+        "board": "release-image",
+        "chip": "image-other-chip",
+        "cut": "image-damaged",
+        "other": "image-not-firmware",
+        "empty": "image-not-firmware",
+        "large": "image-too-large",
+        "table": "image-partitions",
+        "damaged": "image-damaged",
+    }
 
 
 def test_a_program_alone_is_not_a_whole_image():

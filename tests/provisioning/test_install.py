@@ -120,6 +120,15 @@ def test_a_slot_s_leftovers_are_swept(blank):
     assert {"/b/stale.mpy", "/boot.py.new"}.isdisjoint(tree(blank)) and "/data" in tree(blank)
 
 
+def test_a_package_that_became_a_module_leaves_no_folder(blank):
+    """MicroPython would import that, which is empty, rather than the module of its name."""
+    for firmware in (NEW, OLD, made("module", pkg__more=b"a module now")):
+        put(blank, firmware)
+    assert running(blank)[1] == "/a"
+    there = blank.run("import os\nprint(*sorted(os.listdir('/a/pkg')))").split()
+    assert there == ["more.mpy", "one.mpy", "three.mpy", "two.mpy"]
+
+
 def test_a_set_that_somebody_added_to_does_not_count_as_installed(blank):
     put(blank, OLD)
     write(blank, "/a/extra.mpy", "x")

@@ -10,6 +10,14 @@ PARTITIONS = (
     ("factory", 0, 0, 0x10000, 0x1F0000),
     ("vfs", 1, 0x81, 0x200000, 0x200000),
 )
+OTA_PARTITIONS = (
+    ("nvs", 1, 2, 0x9000, 0x4000),
+    ("otadata", 1, 0, 0xD000, 0x2000),
+    ("phy_init", 1, 1, 0xF000, 0x1000),
+    ("ota_0", 0, 0x10, 0x10000, 0x180000),
+    ("ota_1", 0, 0x11, 0x190000, 0x180000),
+    ("vfs", 1, 0x81, 0x310000, 0xF0000),
+)
 
 
 def image(chip, content=b"MicroPython", partitions=PARTITIONS):

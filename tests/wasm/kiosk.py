@@ -77,12 +77,19 @@ class Board:
         return _lent("ports.slots").installed("/up")
 
     def updates(self):
-        return _lent("ports.updates").Updates("/up")  # where the slots are, if the test has made any
+        return _lent("ports.updates").Updates("/up", _images)  # where the slots are, if the test has made any
 
     def vitals(self, *_):
         return None, 0, 0
 
-    doing = restart = vitals  # nothing
+    doing = restart = scrub = vitals  # nothing
+
+
+def _images():
+    import partitions
+
+    sys.modules["esp32"] = partitions
+    return _lent("ports.esp32.image")
 
 
 def _lent(name):

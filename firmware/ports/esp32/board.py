@@ -62,8 +62,11 @@ class Board:
         self.keystore = Keystore()
         self._button = config["pins"].get("button")
         self._watchdog = None
-        if "wiping" in self.storage.names():
+        names = self.storage.names()
+        if "wiping" in names:
             self.wipe()
+        elif "scrubbing" in names and not self.trial:  # which would be too late for its proof
+            self.scrub()
 
     def installed(self):
         """The hash of the firmware set that runs, 32 bytes, or None."""
@@ -87,7 +90,7 @@ class Board:
 
         forget("ports.updates")
         forget("ports.slots")
-        return Updates(self._root)
+        return Updates(self._root, _images)
 
     def restart(self, repl=False):
         """Reset the chip; with `repl`, into the REPL for one time."""
@@ -103,7 +106,14 @@ class Board:
         """Back to factory, and reset."""
         from ports.esp32.factory import wipe
 
-        wipe(self.storage, self.keystore)
+        wipe(self.storage, self.keystore, self.scrub)
+
+    def scrub(self, now=True):
+        """Leave nothing on the flash of files that were removed; or have the next start do so."""
+        from ports.esp32.scrub import scrub
+
+        scrub(self.storage, self._root + "/data", self._feed, now)
+        forget("ports.esp32.scrub")
 
     async def tend(self):
         """Beside the device, as long as it runs: feed the watchdog, show the status, look at the button."""
@@ -147,6 +157,13 @@ class Board:
 def open_board(config):
     """The board that `config` describes."""
     return Board(config)
+
+
+def _images():
+    from ports.esp32 import image
+
+    forget("ports.esp32.image")
+    return image
 
 
 def _remembered():

@@ -30,14 +30,15 @@ async def button_held(gpio, outputs):
     return False
 
 
-def wipe(storage, keystore):
-    """Forget the identity, then everything else, and reset."""
+def wipe(storage, keystore, scrub):
+    """Forget the identity, then everything else, `scrub()` the flash, and reset."""
     try:
         _try(storage.write, _WIPING, b"")  # full: it will have room in a moment
         keystore.erase()
         for name in storage.names():
             if name != _WIPING:
                 _try(storage.remove, name)
+        scrub()
         _try(storage.remove, _WIPING)
     finally:  # the identity that was erased is still in RAM
         machine.reset()

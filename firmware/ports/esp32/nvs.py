@@ -37,7 +37,7 @@ def read(nvs, name):
 
 
 def write(nvs, name, data):
-    """Make `data` (at most 2048 bytes) the secret `name`."""
+    """Make `data` (at most 2048 bytes) the secret `name`. What raises StorageError has changed nothing."""
     if name not in _NAMES or len(data) > _MAX_VALUE:
         raise LocalError("keystore-value", name)
     generation, _, old, free = _newest(nvs, name)
@@ -47,9 +47,8 @@ def write(nvs, name, data):
     _do(name, nvs.commit)
     if _blob(nvs, free) != blob:
         raise StorageError("storage-failed", name + " does not read back")
-    if old:
-        _forget(nvs, old)
-        _do(name, nvs.commit)
+    if old:  # the new one counts from here on
+        _try_to_forget(nvs, (old,))
 
 
 def erase(nvs):

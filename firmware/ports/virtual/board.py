@@ -106,6 +106,9 @@ class Board:
         forget("ports.slots")
         return Updates()
 
+    def scrub(self, now=True):
+        """What a PC's file system has removed is its own affair."""
+
     def watch(self):
         """A PC has no watchdog, but for the one that boot.py sets beside a trial: that ends with it."""
         if self._is_watched and not self.trial:

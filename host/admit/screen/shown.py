@@ -21,7 +21,8 @@ _MAX_CODE = 12
 CONNECTING, CONNECTED = "connecting", "connected"
 UNPLUGGED, BUSY, SILENT, MUTE = "unplugged", "busy", "silent", "mute"
 
-_OUTPUTS = ("status", "visitor", "asker", "code", "newcomer")
+_OUTPUTS = ("status", "visitor", "asker", "code", "newcomer", "takeover")
+_NUMBERS = ("code", "takeover")
 _VIEWS = {"factory": "setup", "ready": "waiting", "logged in": "waiting"}
 
 
@@ -63,7 +64,7 @@ class Shown:
         if name not in _OUTPUTS:
             return
         value = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in value)[:_MAX_NAME]
-        if name == "code" and not (value.isascii() and value.isdigit() and len(value) <= _MAX_CODE):
+        if name in _NUMBERS and not (value.isascii() and value.isdigit() and len(value) <= _MAX_CODE):
             value = ""
         with self._news:
             if self._fresh is not None:
@@ -141,6 +142,8 @@ class Shown:
                 told["who"] = self._bye[0]
             elif told["view"] == "waiting":
                 told["newcomer"] = bool(self._outputs.get("newcomer"))
+            if takeover := self._outputs.get("takeover"):  # whatever else is so: in so many hours it changes hands
+                told["takeover"] = int(takeover)
             return told
 
     def wait(self, news: int, timeout_s: float) -> None:

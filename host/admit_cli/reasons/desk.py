@@ -70,6 +70,7 @@ REASONS = {
     "registry-no-key": ("", "admit user list shows fingerprints"),
     "registry-no-role": ("", "admit role list, or admit role add"),
     "registry-role-exists": ("", "admit role list; --replace changes it, and what was granted by it"),
+    "restore-elsewhere": ("", "say where it goes: --registry registry.sqlite (in its folder), or that file's URL"),
     "role-used": ("", "take those back first: admit grants, admit revoke"),
     "statement-exists": ("", "admit grants shows it"),
     "user-counts": ("", "admit user list"),
@@ -107,6 +108,10 @@ REASONS = {
     "recovery-numbers": ("", "like --shares 5 --threshold 3"),
     "recovery-other-set": ("", "the first two words of all shares of a set are the same: sort them by these"),
     "recovery-other-shares": ("", "take the recovery file that was made with these shares, or the shares of this one"),
+    "recovery-older-authority": (
+        "these shares open other keys than the site's present ones",
+        "take the recovery file and the shares that were made since; nothing was changed",
+    ),
     "recovery-other-site": ("", "take that site's recovery file; --site names the folder of another site"),
     "recovery-too-few": ("there are too few shares", "ask more people for theirs; nothing was changed"),
     "recovery-twice": ("", "take a share that was not used yet"),

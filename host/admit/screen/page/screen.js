@@ -4,7 +4,7 @@ import { fill, wordsOf } from "./words.js";
 
 /**
  * @typedef {{view: string, name: string, site: string, fingerprint: string, who?: string, code?: string,
- *   seconds?: number | null, newcomer?: boolean}} View
+ *   seconds?: number | null, newcomer?: boolean, takeover?: number}} View
  */
 
 const asked = new URLSearchParams(location.search).get("lang");
@@ -37,8 +37,16 @@ function show(view) {
   showCode(view);
   write("text", fill(text, names));
   write("hint", view.newcomer ? words.newcomer : "");
+  write("takeover", view.takeover ? fill(words.takeover, { left: lasting(view.takeover) }) : "");
   write("key", view.fingerprint ? fill(words.key, names) : "");
   showQr(view, names);
+}
+
+/** Hours in words. @param {number} hours */
+function lasting(hours) {
+  const parts = /** @type {[number, string[]][]} */ ([[Math.floor(hours / 24), words.days], [hours % 24, words.hours]]);
+  const said = parts.filter(([n]) => n).map(([n, [one, many]]) => (n === 1 ? one : fill(many, { n })));
+  return said.join(" ");
 }
 
 /** @param {View} view */
@@ -60,7 +68,7 @@ function showQr(view, names) {
   picture.hidden = !source;
   const steps = at("steps");
   steps.replaceChildren(...words.steps.map((each) => item(fill(each, names))));
-  steps.hidden = view.view !== "waiting" || view.newcomer === true;
+  steps.hidden = view.view !== "waiting" || view.newcomer === true || !!view.takeover;
 }
 
 /** @param {string} text */
