@@ -29,9 +29,9 @@ board       name, board_id (its chip's, bytes), reset_cause (a word), faults (li
             doing(what): remember a short text over a reset, for no wear; was_doing: what the run before said last, in
             bytes, if the watchdog ended it, else b""
             installed() -> hash of the firmware set that runs, 32 bytes, or None
-            port: "esp32" or "virtual"; updates() -> what fills and tries the other slot (ports/updates.py), or None
-            where there are no slots; its image() -> where another image of MicroPython goes (ports/esp32/image.py), or
-            None; trial: how a trial stands at this start (ports/slots.py), None if there is none
+            port: "esp32" or "virtual"; updates() -> what fills and tries the other slot (ports/updates.py), and perhaps
+            another image of MicroPython (ports/esp32/image.py), or None where there are no slots
+            trial: how a trial stands at this start (ports/slots.py), None if there is none
             scrub(now=True): leave nothing on the flash of files that were removed, which may take minutes, or have the
             next start do so; raises nothing
             restart(repl): does not return; with `repl`, into MicroPython's REPL for one time

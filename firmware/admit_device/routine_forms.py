@@ -7,7 +7,7 @@ from admit_device.routines import REQUIRED, Output, Routine
 from admit_protocol import cbor
 from admit_protocol.errors import LocalError, Malformed
 
-_OURS = ("asker", "code", "newcomer", "visitor")
+_OURS = ("asker", "code", "newcomer", "takeover", "visitor")
 
 
 def collect(namespace):
@@ -16,7 +16,7 @@ def collect(namespace):
     outputs = {value.name: value for value in namespace.values() if isinstance(value, Output)}
     for name in _OURS:
         if name in outputs:
-            raise LocalError("routine-name", name + " is for whoever stands before the kiosk: nobody reads it by radio")
+            raise LocalError("routine-name", name + " is for whoever stands before the kiosk: no file of a site sets it")
     for name, each in routines.items():
         _check_name(name)
         if "kiosk" in each.parameters:

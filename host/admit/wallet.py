@@ -61,6 +61,11 @@ class Wallet:
         """Take `anchor` as the user's site; it came by a way that the user believes."""
         keyfiles.save_anchor(self.folder, anchor)
 
+    @property
+    def successions(self) -> tuple[bytes, ...]:
+        """Those by which the authority came to the keys that the wallet trusts; () also if it trusts none yet."""
+        return self.anchor.successions if (self.folder / keyfiles.ANCHOR).exists() else ()
+
     def follow(self, anchor: Anchor) -> bool:
         """Trust the present keys of `anchor`, which was verified, if they follow from those trusted so far; whether it
         led further. Raises what following.further does.

@@ -88,7 +88,7 @@ async def go(
     """A visit of `wallet` to a device, perhaps for one request: its session. A denial is told with the rule that made
     it. `vouched`: as for visit.
     """
-    before = wallet.anchor.successions
+    before = wallet.successions
     async with visit(transport_to(link, device_id), wallet, device_id, progress, request, vouched) as session:
         _tell_test_only(wallet.device(device_id))
         try:
@@ -99,7 +99,7 @@ async def go(
                     denied.add_note(note)
             raise
         await _before_leaving(session, wallet, device_id)
-    if wallet.anchor.successions != before:
+    if wallet.successions != before:
         say(f"The authority of {wallet.anchor.name} has new keys: this wallet follows them.")
 
 

@@ -121,7 +121,7 @@ def test_a_press_proves_that_somebody_is_there_and_not_who():
 
 
 def test_no_routine_tells_from_afar_who_is_there():
-    for name in ("asker", "code", "newcomer", "visitor"):
+    for name in ("asker", "code", "newcomer", "takeover", "visitor"):
         with raises(LocalError, "routine-name"):
             collect({"screen": output(name, at_power_loss="goes dark", safe="")})
 

@@ -58,7 +58,7 @@ def test_the_contract_is_found_on_its_page():
     assert found["clock"] == {"monotonic_ms", "now"}
     assert found["entropy"] == {"random"}
     assert found["outputs"] == {"set", "get"}
-    assert found["board"] == {"vitals", "doing", "installed", "restart", "watch", "tend", "updates"}
+    assert found["board"] == {"vitals", "doing", "installed", "restart", "scrub", "watch", "tend", "updates"}
     assert found["links"] == {"start", "send", "close", "advertise"}
     assert found["listener"] == {"opened", "received", "confirmed", "closed"}
 
