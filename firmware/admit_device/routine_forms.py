@@ -16,7 +16,7 @@ def collect(namespace):
     outputs = {value.name: value for value in namespace.values() if isinstance(value, Output)}
     for name in _OURS:
         if name in outputs:
-            raise LocalError("routine-name", name + " is for whoever stands before the kiosk: no file of a site sets it")
+            raise LocalError("routine-name", name + " is told to whoever stands there: no site sets it")
     for name, each in routines.items():
         _check_name(name)
         if "kiosk" in each.parameters:
