@@ -2,6 +2,7 @@
 but the page's own server is ever asked for anything.
 """
 
+import re
 import time
 
 from playwright.async_api import expect
@@ -171,8 +172,7 @@ async def test_a_page_that_was_open_for_a_week(browser, place):
         await place.tells_time("week-1", now + WEEK_S)
         await alice.waits(WEEK_S)
         await alice.reads("e-connect-failed")
-        await alice.presses("try-again")
-        await alice.reads("e-grant-expired")  # in a new session, with the same kiosk proven again
+        await tries_again(alice, "e-connect-failed", "e-grant-expired")  # the same kiosk, proven again
         await expect(alice.button("show-key")).to_be_visible()
         await alice.takes(place, place.issue("alice", publics, ["/r/count"], "week-1", expires=now + 2 * WEEK_S))
         await alice.leaves(kiosk)
@@ -182,6 +182,17 @@ async def test_a_page_that_was_open_for_a_week(browser, place):
         await alice.connects("week-1")
         await alice.runs("Count")
         await alice.reads("run-done")
+
+
+async def tries_again(person, was, key, times=3):
+    """Press the button until the page says `key`: a kiosk hangs up on whoever is slow, and this page's clock jumps."""
+    main = person.page.locator("main")
+    for _ in range(times):
+        await person.presses("try-again")
+        await expect(main).to_contain_text(re.compile("|".join(map(re.escape, map(person.words, (was, key))))))
+        if person.words(key) in await person.text():
+            return
+    await person.reads(key)
 
 
 async def test_a_private_window_that_refuses_to_store(browser):
