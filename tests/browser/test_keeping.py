@@ -97,6 +97,7 @@ async def test_a_key_that_the_browser_has_lost_is_told_with_the_way_back(browser
         assert await alice.page.locator("svg.qr").count() == 1
 
 
+UNSEEN = "document.addEventListener('visibilitychange', (event) => event.stopImmediatePropagation(), true)"
 CLEAR = """new Promise((done, failed) => {
   const request = indexedDB.open("admit");
   request.onerror = failed;
@@ -147,7 +148,8 @@ async def test_storage_is_cleared_during_a_visit(browser, place):
 
 async def test_storage_is_cleared_while_the_page_is_open(browser, place):
     """Also if nobody has told the page: the next tap does."""
-    async with visitor(browser, place, "/r/count") as (alice, kiosk):
+    async with visitor(browser, place, "/r/count", own=True) as (alice, kiosk):
+        await alice.phone.run(UNSEEN)
         await alice.phone.run(CLEAR)
         await alice.presses_text("kiosk-1")
         await alice.sees("failed")
